@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they mean for the spec."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from netcomp.errors import SpecError
+from netcomp.experiment.spec import load_spec, merged, override
+from netcomp.results.jsonable import dumps
+
+__all__ = [
+    "Assignments",
+    "Json",
+    "SpecPath",
+    "address",
+    "note",
+    "print_json",
+    "stderr",
+    "tree_of",
+]
+
+SpecPath = Annotated[Path | None, typer.Argument(help="A TOML spec; options change it.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", help="Any key of the spec: --set record.every=1")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+stderr = Console(stderr=True, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a message for the user on stderr, as one line."""
+    print(f"netcomp: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print a JSON object as the last line of stdout."""
+    print(dumps(content), flush=True)
+
+
+def tree_of(
+    path: Path | None, given: dict[str, Any], assignments: list[str] | None
+) -> dict[str, Any]:
+    """Return the tree of a spec: the file, the options given on top, then every --set.
+
+    `given` maps dotted paths to values, None for what was not given.
+    """
+    if path is not None:
+        tree = load_spec(path)
+    elif given.get("problem.name") is None and given.get("problem.data") is None:
+        tree = {"problem": {"name": "nonconvex-logistic", "data": "digits-pairs"}}
+    else:
+        tree = {}
+    for key, value in given.items():
+        if value is not None:
+            table, _, leaf = key.partition(".")
+            tree = merged(tree, {table: {leaf: value}} if leaf else {table: value})
+    for assignment in assignments or []:
+        override(tree, assignment)
+    return tree
+
+
+def address(text: str, option: str) -> tuple[str, int]:
+    """Read HOST:PORT, [IPv6]:PORT or :PORT; raises `SpecError` naming the option."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 — of a port
+        raise SpecError(option, f"{text!r} is not of the form HOST:PORT")
+    return host or "127.0.0.1", int(port)

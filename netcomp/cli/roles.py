@@ -1,0 +1,80 @@
+"""`netcomp server` and `netcomp worker`: the two roles on machines of their own."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from netcomp.cli.options import Assignments, Json, SpecPath, address, note, print_json, tree_of
+from netcomp.errors import SpecError
+from netcomp.experiment.run import serve, work
+from netcomp.experiment.spec import Spec
+from netcomp.results.report import run_table
+
+__all__ = ["server_command", "worker_command"]
+
+
+def server_command(
+    spec: SpecPath = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes a free one.")] = (
+        "127.0.0.1:7117"
+    ),
+    assignments: Assignments = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where the run folder goes.")] = None,
+    insecure: Annotated[
+        bool, typer.Option(help="Listen beyond this machine although nothing is encrypted.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Be the server of an experiment; workers dial in with `netcomp worker --connect`."""
+    host, port = address(listen, "--listen")
+    if not _is_loopback(host) and not insecure:
+        raise SpecError(
+            "--listen", f"{host} can be reached from elsewhere and nothing is encrypted yet;"
+            " add --insecure where the network is trusted",
+        )  # fmt: skip
+    given = {"record.dir": None if out is None else str(out)}
+    parsed = Spec.parse(tree_of(spec, given, assignments))
+    result = serve(parsed, host, port, show=not json, note=note)
+    if result.run_dir is not None and not json:
+        console = Console()
+        console.print(run_table(result.summary))
+        console.print(f"results and plots: {result.run_dir}", soft_wrap=True)
+    if result.error is not None:
+        raise result.error
+    if json:
+        print_json(result.summary)
+
+
+def worker_command(
+    connect: Annotated[str, typer.Option(help="The server's HOST:PORT.")],
+    slots: Annotated[int, typer.Option(min=1, help="Logical workers in this process.")] = 1,
+    number: Annotated[
+        int | None, typer.Option("--id", min=0, help="Be worker N (and N+1, … with slots).")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Use this data set instead of the one the spec names.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="How long to try when no server answers, in seconds.")
+    ] = 60.0,
+    quiet: Annotated[bool, typer.Option(help="Say nothing unless something goes wrong.")] = False,
+) -> None:
+    """Be one or more workers of a server's experiment; the data is loaded here."""
+    host, port = address(connect, "--connect")
+    reason = work(host, port, slots=slots, first=number, data=data, patience=wait)
+    if not quiet:
+        note(f"done: {reason}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Arrays to bytes and back: number formats and nothing else."""

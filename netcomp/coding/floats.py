@@ -1,0 +1,74 @@
+"""How numbers are written on the wire: IEEE 754 little-endian, and 9-bit powers of two."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.draw import Stream
+
+__all__ = [
+    "FLOAT_FORMATS",
+    "NATURAL_LIMIT",
+    "as_bytes",
+    "natural_decode",
+    "natural_encode",
+    "sign_bytes",
+]
+
+FLOAT_FORMATS: Final[dict[str, np.dtype[Any]]] = {
+    "f64": np.dtype("<f8"),
+    "f32": np.dtype("<f4"),
+    "f16": np.dtype("<f2"),
+}
+"""The float formats by name: a whitelist, because a dtype never comes from a peer's string."""
+
+NATURAL_LIMIT: Final = 2.0**127
+"""Magnitudes from here on could round up to infinity and are refused."""
+
+_CHUNK = 1 << 16
+_MANTISSA_BITS = np.uint32(23)
+_MAGNITUDE = np.uint32(0x7FFF_FFFF)
+_MANTISSA = np.uint32(0x007F_FFFF)
+
+
+def as_bytes(array: NDArray[Any]) -> memoryview:
+    """Return the bytes of a one-dimensional array, without a copy where it is contiguous."""
+    return np.ascontiguousarray(array).view(np.uint8).data
+
+
+def sign_bytes(count: int) -> int:
+    """Return how many bytes `count` packed sign bits take."""
+    return (count + 7) // 8
+
+
+def natural_encode(
+    values: NDArray[np.float32], stream: Stream
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Round each value to a power of two at random; return (exponents, packed signs).
+
+    A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise:
+    adding 23 random bits below the exponent field and cutting the mantissa off does
+    just that. Below 2^-126 the neighbours are 0 and 2^-126, still without bias.
+    Source: marina-p-m3.txt F.1 and biased-compression.txt §2 (natural compression).
+    """
+    bits = values.view(np.uint32)
+    exponents = np.empty(values.size, dtype=np.uint8)
+    for start in range(0, values.size, _CHUNK):
+        part = slice(start, min(start + _CHUNK, values.size))
+        rounded = (bits[part] & _MAGNITUDE) + (
+            stream.words32(part.stop - part.start) & _MANTISSA
+        )
+        exponents[part] = rounded >> _MANTISSA_BITS
+    return exponents, np.packbits(np.signbit(values))
+
+
+def natural_decode(
+    exponents: NDArray[np.uint8], signs: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Return the float32 values of `natural_encode`; exponent 0 is zero."""
+    bits = exponents.astype(np.uint32) << _MANTISSA_BITS
+    bits |= np.unpackbits(signs, count=exponents.size).astype(np.uint32) << np.uint32(31)
+    return bits.view(np.float32)

@@ -1,0 +1,144 @@
+"""What a compressor is: a vector and a key in, a payload out, and its class constants.
+
+Constants are those of the papers: U(ω) is the class of unbiased C with
+E‖C(x)−x‖² ≤ ω‖x‖² (marina.txt Def. 1.1, marina-p-m3.txt Def. 1.4); B(δ) the class with
+E‖C(x)−x‖² ≤ (1−δ)‖x‖² (marina-p-m3.txt Def. B.1, which writes α); θ belongs to a
+collection C_1…C_n with E‖(1/n) Σ C_i(x) − x‖² ≤ θ‖x‖² (marina-p-m3.txt Def. A.3).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.draw import ALL, Draw
+from netcomp.errors import NotFinite
+
+__all__ = ["Collection", "Compressor", "Payload", "require_finite"]
+
+Collection = Literal["same", "independent"]
+"""How n workers' compressors depend on each other: one draw for all, or one each."""
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A compressed vector: the bytes for the wire and what the receiver decodes from them.
+
+    `values` (float32 or float64) belong to the coordinates `indices` (int64, distinct),
+    or to all `dim` coordinates in order where `indices` is None. `parts` are the bytes.
+    Both ends must use `dense` or `add_to`, never the vector that was compressed.
+    """
+
+    dim: int
+    indices: NDArray[np.int64] | None
+    values: NDArray[np.floating[Any]]
+    parts: tuple[memoryview, ...]
+    paper_bits: float
+
+    @property
+    def nbytes(self) -> int:
+        """Payload bytes."""
+        return sum(part.nbytes for part in self.parts)
+
+    def dense(self, dtype: np.dtype[Any] | type = np.float64) -> NDArray[Any]:
+        """Return the decoded vector, shape (dim,), in a fresh array of `dtype`."""
+        if self.indices is None:
+            return self.values.astype(dtype)
+        out = np.zeros(self.dim, dtype=dtype)
+        out[self.indices] = self.values
+        return out
+
+    def add_to(self, out: NDArray[Any], weight: float = 1.0) -> None:
+        """Add `weight` times the decoded vector to `out` in place, in O(kept).
+
+        The product is formed in the dtype of `out`, so a float32 payload loses nothing
+        when it is added to a float64 sum.
+        """
+        if self.indices is not None:
+            out[self.indices] += np.multiply(self.values, weight, dtype=out.dtype)
+            return
+        # By chunks: a temporary as long as the vector would double the memory.
+        for start in range(0, self.dim, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            out[part] += np.multiply(self.values[part], weight, dtype=out.dtype)
+
+
+class Compressor(ABC):
+    """A compression operator; subclasses are frozen dataclasses of hyper-parameters.
+
+    Counts may be given relative to d and n ("1%", "d/n"); `resolve` fixes them, and only
+    a resolved compressor compresses. `str()` gives the notation back.
+    """
+
+    unbiased: bool
+    """Whether E C(x) = x."""
+
+    @abstractmethod
+    def resolve(self, d: int, n: int) -> Compressor:
+        """Return the same compressor with every count fixed for dimension d and n workers.
+
+        Raises `SpecError` naming the parameter where it cannot be, as k > d.
+        """
+
+    @abstractmethod
+    def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        """Compress v, shape (d,), float32 or float64, with the randomness of `draw`.
+
+        Raises `NotFinite` where v holds NaN or infinity or overflows the wire format.
+        """
+
+    @abstractmethod
+    def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
+        """Return the payload that `compress` made on the other end, from its bytes.
+
+        Raises `RemoteProtocolError` where the bytes cannot be such a payload.
+        """
+
+    @abstractmethod
+    def max_bytes(self, d: int) -> int:
+        """Return the largest payload in bytes."""
+
+    @abstractmethod
+    def paper_bits(self, d: int) -> float:
+        """Return the bits a message of dimension d has as the papers count them."""
+
+    @abstractmethod
+    def density(self, d: int) -> float:
+        """Return ζ_Q = sup E‖C(x)‖₀, the expected density (marina.txt after Def. 1.1)."""
+
+    @abstractmethod
+    def omega(self, d: int) -> float | None:
+        """Return ω where C ∈ U(ω), else None."""
+
+    @abstractmethod
+    def delta(self, d: int) -> float | None:
+        """Return δ where C ∈ B(δ), else None."""
+
+    @abstractmethod
+    def theta(self, d: int, n: int, collection: Collection) -> float | None:
+        """Return θ of n such compressors used as a collection, None for a biased one."""
+
+    @property
+    @abstractmethod
+    def correlated(self) -> bool:
+        """Whether the n workers' compressors only make sense together (perm-k)."""
+
+
+def require_finite(values: NDArray[Any], draw: Draw) -> None:
+    """Raise `NotFinite` with the first bad index unless all values are finite.
+
+    A sum meets NaN and infinity at memory speed; only when it is not finite is the vector
+    looked at in detail (a sum of finite values may overflow).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(values.sum())
+    if suspicious and not (finite := np.isfinite(values)).all():
+        worker = None if draw.worker == ALL else draw.worker
+        raise NotFinite(int(np.argmin(finite)), worker, draw.round)

@@ -1,0 +1,124 @@
+"""A sparsifier and a quantizer in a row: nearly every compressor of the papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
+from netcomp.compressors.quantizers import FloatFormat, Quantizer
+from netcomp.compressors.sparsifiers import All, Sparsifier
+from netcomp.draw import Draw
+from netcomp.errors import NotFinite, RemoteProtocolError
+
+__all__ = ["Chain"]
+
+
+@dataclass(frozen=True)
+class Chain(Compressor):
+    """First the sparsifier chooses coordinates, then the quantizer writes their values.
+
+    For an unbiased sparsifier with ω_s and an independent unbiased quantizer with ω_q the
+    chain is in U((1 + ω_s)(1 + ω_q) − 1); the two draw from streams of their own, without
+    which that would be false.
+    """
+
+    sparsifier: Sparsifier
+    quantizer: Quantizer
+
+    def __str__(self) -> str:
+        if isinstance(self.sparsifier, All):
+            plain = self.quantizer == FloatFormat()
+            return "identity" if plain else str(self.quantizer)
+        return f"{self.sparsifier}+{self.quantizer}"
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        return self.sparsifier.unbiased
+
+    @property
+    def correlated(self) -> bool:
+        return self.sparsifier.correlated
+
+    def resolve(self, d: int, n: int) -> Self:
+        return replace(self, sparsifier=self.sparsifier.resolve(d, n))
+
+    def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        indices = self.sparsifier.select(v, draw)
+        if indices is None:
+            kept = v
+        else:
+            # The quantizer sees the kept values only, but a NaN anywhere must be told.
+            require_finite(v, draw)
+            with np.errstate(over="ignore"):
+                kept = v[indices] * np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
+        try:
+            parts, values = self.quantizer.encode(kept, draw)
+        except NotFinite as error:
+            if indices is None:
+                raise
+            # The quantizer counts kept values, the user coordinates.
+            raise NotFinite(int(indices[error.index]), error.worker, error.round) from None
+        index_parts = self.sparsifier.encode_indices(indices)
+        return self._payload(v.size, indices, values, (*index_parts, *parts))
+
+    def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
+        split = self.sparsifier.index_parts
+        if len(parts) < split:
+            raise RemoteProtocolError(f"{len(parts)} parts where indices and values belong")
+        indices = self.sparsifier.derive(parts[:split], d, draw)
+        kept = d if indices is None else indices.size
+        expected = self.quantizer.sizes(kept)
+        found = tuple(part.nbytes for part in parts[split:])
+        if found != expected:
+            raise RemoteProtocolError(
+                f"a payload of {found} bytes where {self} of dimension {d} has {expected}"
+            )
+        return self._payload(d, indices, self.quantizer.decode(parts[split:]), tuple(parts))
+
+    def _payload(
+        self,
+        d: int,
+        indices: NDArray[np.int64] | None,
+        values: NDArray[np.floating[Any]],
+        parts: tuple[memoryview, ...],
+    ) -> Payload:
+        bits = self.quantizer.bits(values.size) + self.sparsifier.index_bits(d)
+        return Payload(d, indices, values, parts, bits)
+
+    def max_bytes(self, d: int) -> int:
+        kept = self.sparsifier.most(d)
+        return 4 * kept * self.sparsifier.index_parts + sum(self.quantizer.sizes(kept))
+
+    def paper_bits(self, d: int) -> float:
+        per_value = self.quantizer.bits(1)
+        return self.sparsifier.density(d) * per_value + self.sparsifier.index_bits(d)
+
+    def density(self, d: int) -> float:
+        return self.sparsifier.density(d)
+
+    def omega(self, d: int) -> float | None:
+        omega = self.sparsifier.omega(d)
+        return None if omega is None else (1.0 + omega) * (1.0 + self.quantizer.omega) - 1.0
+
+    def delta(self, d: int) -> float | None:
+        # ‖C(x)−x‖² = ‖x−x_S‖² + ‖Q(x_S)−x_S‖², so that E ≤ ‖x‖² − (1−ω_q)‖x_S‖².
+        delta = self.sparsifier.delta(d)
+        if delta is not None:
+            return delta * (1.0 - self.quantizer.omega)
+        omega = self.omega(d)
+        return 1.0 - omega if omega is not None and omega < 1.0 else None
+
+    def theta(self, d: int, n: int, collection: Collection) -> float | None:
+        omega = self.omega(d)
+        if omega is None or (collection == "same" and not self.correlated):
+            return omega
+        if not self.correlated:
+            return omega / n
+        # Each coordinate is written by q = n/scale workers, each rounding on its own:
+        # the mean errs by q · (scale/n)² · ω_q = ω_q / q of its square.
+        return self.quantizer.omega * self.sparsifier.scale(d) / n

@@ -1,0 +1,101 @@
+"""Real data sets that come with scikit-learn: nothing to download.
+
+- `breast_cancer`: 569 × 30, features standardised; label -1 (malignant) or +1 (benign).
+- `diabetes`: 442 × 10, features and regression targets standardised.
+- `digits`: 1797 × 64, pixels of 8 x 8 images divided by 16 (so in [0, 1]); label +1
+  for the odd digits, -1 for the even ones.
+- `digits-pairs`: the pixels of `digits` and their products x_i·x_j, i ≤ j, d = 64 +
+  2080 = 2144; the whole matrix is divided by one constant, the root of the mean
+  squared row norm, so that a row has a norm of order 1. Labels as for `digits`.
+
+Standardised means: mean 0 and variance 1 (of the population) over all rows; a
+constant column becomes 0.
+
+The digest is taken over the name and the arrays as scikit-learn ships them, not over
+the transformed ones, whose last bits may differ between builds of numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.data.dataset import Dataset
+
+__all__ = ["BUILTIN", "breast_cancer", "diabetes", "digits", "digits_pairs"]
+
+_WHITE = 16.0  # the largest value of a pixel in scikit-learn's digits
+
+_Array = NDArray[np.float64]
+
+
+def breast_cancer() -> Dataset:
+    """Return the Wisconsin diagnostic breast cancer data, standardised, labels ±1."""
+    raw, labels = _shipped("load_breast_cancer")
+    targets = np.where(labels > 0, 1.0, -1.0)
+    return Dataset(
+        "breast_cancer", _standardised(raw), targets, _digest("breast_cancer", raw, labels)
+    )
+
+
+def diabetes() -> Dataset:
+    """Return the diabetes regression data, features and targets standardised."""
+    raw, progress = _shipped("load_diabetes", scaled=False)
+    return Dataset(
+        "diabetes", _standardised(raw), _standardised(progress), _digest("diabetes", raw, progress)
+    )
+
+
+def digits() -> Dataset:
+    """Return the 8 x 8 digits, pixels in [0, 1]; label +1 for odd digits, else -1."""
+    raw, digit = _shipped("load_digits")
+    return Dataset("digits", raw / _WHITE, _odd(digit), _digest("digits", raw, digit))
+
+
+def digits_pairs() -> Dataset:
+    """Return the digits' pixels and all their pairwise products, d = 2144."""
+    raw, digit = _shipped("load_digits")
+    pixels = raw / _WHITE
+    first, second = np.triu_indices(pixels.shape[1])
+    features = np.hstack([pixels, pixels[:, first] * pixels[:, second]])
+    features /= np.sqrt(np.mean(np.sum(features**2, axis=1)))
+    return Dataset("digits-pairs", features, _odd(digit), _digest("digits-pairs", raw, digit))
+
+
+BUILTIN: dict[str, Callable[[], Dataset]] = {
+    "breast_cancer": breast_cancer,
+    "diabetes": diabetes,
+    "digits": digits,
+    "digits-pairs": digits_pairs,
+}
+"""The loader of each built-in data set by its name."""
+
+
+def _shipped(loader: str, **options: Any) -> tuple[_Array, _Array]:
+    # Lazy: scikit-learn takes most of a second to import.
+    from sklearn import datasets  # noqa: PLC0415
+
+    features, targets = getattr(datasets, loader)(return_X_y=True, **options)
+    return np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+
+
+def _standardised(values: _Array) -> _Array:
+    centred = values - values.mean(axis=0)
+    deviation = centred.std(axis=0)
+    scaled: _Array = centred / np.where(deviation > 0, deviation, 1.0)
+    return scaled
+
+
+def _odd(digit: _Array) -> _Array:
+    return np.where(digit % 2 == 1, 1.0, -1.0)
+
+
+def _digest(name: str, *arrays: _Array) -> str:
+    content = hashlib.sha256(name.encode())
+    for array in arrays:
+        content.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return content.hexdigest()

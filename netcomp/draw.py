@@ -1,0 +1,204 @@
+"""Randomness as an argument: keyed streams that are derived, never continued.
+
+A `Draw` is a key: (seed, round, sub-round, direction, worker). Asking it for a
+`Purpose` gives a `Stream` of words that any party holding the key can repeat.
+Nothing is ever stored between calls, so a resumed run, a repeated `downlink` and
+the other end of a connection all see the same numbers, and indices that both
+ends can derive are never sent.
+
+The recipe (version 1; docs/randomness.md has test vectors):
+
+1. key bytes = seed, round, sub, direction, worker, purpose as six unsigned 64-bit
+   little-endian integers;
+2. BLAKE2b of those 48 bytes with a 24-byte digest and the personalisation
+   ``netcomp-draw-1`` gives three 64-bit little-endian words a, b, c;
+3. SFC64 (Chris Doty-Humphrey, PractRand) starts from (a, b, c, counter 1); its
+   first 12 outputs are dropped, the rest is the stream;
+4. 32-bit words are the halves of 64-bit outputs, the low half first; a half left
+   over at the end of one call is dropped.
+
+numpy runs the generator (it promises stable bit streams); every step from words
+to numbers is integer arithmetic of our own, because numpy does not promise
+stable `Generator` methods.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ALL", "MAX_BOUND", "Direction", "Draw", "Purpose", "Stream"]
+
+ALL: Final = 0xFFFF_FFFF
+"""The worker number of a draw that all workers share."""
+
+MAX_BOUND: Final = 2**31 - 1
+"""The largest bound of `Stream.below`, hence the largest dimension."""
+
+_PERSON = b"netcomp-draw-1"
+_WARM_UP = 12
+_KEY = struct.Struct("<6Q")
+_STATE = struct.Struct("<3Q")
+
+
+class Purpose(IntEnum):
+    """What a stream is for. Two uses of one key must differ here."""
+
+    COIN = 1
+    PARTICIPATION = 2
+    SPARSIFIER = 3
+    QUANTIZER = 4
+    MINIBATCH = 5
+    INIT = 6
+    JITTER = 7
+    SPLIT = 8
+
+
+class Direction(IntEnum):
+    """Which way the message travels that the randomness belongs to."""
+
+    NONE = 0
+    UP = 1
+    DOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The key of a family of random streams, one a `Purpose`.
+
+    `worker` is the stable number of a worker from 0, or `ALL` where every worker
+    shares the outcome (coins, the permutation of perm-k).
+    """
+
+    seed: int
+    round: int = 0
+    sub: int = 0
+    direction: Direction = Direction.NONE
+    worker: int = ALL
+
+    def at(
+        self,
+        *,
+        round_: int | None = None,
+        sub: int | None = None,
+        direction: Direction | None = None,
+        worker: int | None = None,
+    ) -> Draw:
+        """Return the key with the given parts replaced."""
+        return replace(
+            self,
+            round=self.round if round_ is None else round_,
+            sub=self.sub if sub is None else sub,
+            direction=self.direction if direction is None else direction,
+            worker=self.worker if worker is None else worker,
+        )
+
+    def shared(self) -> Draw:
+        """Return the key all workers have in common."""
+        return self if self.worker == ALL else replace(self, worker=ALL)
+
+    def stream(self, purpose: Purpose) -> Stream:
+        """Return the stream of this key for one purpose, from its beginning."""
+        key = _KEY.pack(self.seed, self.round, self.sub, self.direction, self.worker, purpose)
+        return Stream(key)
+
+    def coin(self, probability: float) -> bool:
+        """Toss the coin all workers of this round and direction share.
+
+        True with the given probability, rounded to a multiple of 2⁻⁵³.
+        """
+        return bool(self.shared().stream(Purpose.COIN).uniforms(1)[0] < probability)
+
+
+class Stream:
+    """A sequence of random words and the exact ways netcomp turns them into numbers."""
+
+    __slots__ = ("_bits",)
+
+    def __init__(self, key: bytes) -> None:
+        digest = hashlib.blake2b(key, digest_size=_STATE.size, person=_PERSON).digest()
+        state = np.array([*_STATE.unpack(digest), 1], dtype=np.uint64)
+        self._bits = np.random.SFC64(0)
+        self._bits.state = {
+            "bit_generator": "SFC64",
+            "state": {"state": state},
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        self._bits.random_raw(_WARM_UP)
+
+    def words64(self, count: int) -> NDArray[np.uint64]:
+        """Return the next `count` 64-bit words."""
+        raw: NDArray[np.uint64] = self._bits.random_raw(count)
+        return raw
+
+    def words32(self, count: int) -> NDArray[np.uint32]:
+        """Return the next `count` 32-bit words (low half of each output first)."""
+        raw = self.words64((count + 1) // 2)
+        return raw.astype("<u8", copy=False).view("<u4")[:count]
+
+    def uniforms(self, count: int) -> NDArray[np.float64]:
+        """Return `count` multiples of 2⁻⁵³, uniform in [0, 1): the top 53 bits of a word."""
+        return (self.words64(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def normals(self, count: int) -> NDArray[np.float64]:
+        """Return `count` standard normal deviates (Box and Muller, pairs cos then sin).
+
+        Only for problem data: the logarithm and the cosine may differ in the last
+        bit between platforms, so nothing on the wire depends on them.
+        """
+        pairs = (count + 1) // 2
+        u = self.uniforms(2 * pairs).reshape(2, pairs)
+        radius = np.sqrt(-2.0 * np.log1p(-u[0]))
+        angle = 2.0 * np.pi * u[1]
+        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+
+    def below(self, bound: int, count: int) -> NDArray[np.int64]:
+        """Return `count` integers, exactly uniform on [0, bound) (Lemire's rejection).
+
+        The top 32 bits w of each word give the product w · bound; its high half is
+        the result unless its low half is below 2³² mod bound, in which case the word
+        is skipped. Raises ValueError unless 1 ≤ bound ≤ `MAX_BOUND`.
+        """
+        if not 1 <= bound <= MAX_BOUND:
+            raise ValueError(f"bound must be in 1..{MAX_BOUND}, not {bound}")
+        found: list[NDArray[np.int64]] = []
+        missing = count
+        while missing > 0:
+            products = (self.words64(missing) >> np.uint64(32)) * np.uint64(bound)
+            low = products & np.uint64(0xFFFF_FFFF)
+            kept = (products[low >= 2**32 % bound] >> np.uint64(32)).astype(np.int64)
+            found.append(kept)
+            missing -= kept.size
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def distinct(self, bound: int, count: int) -> NDArray[np.int64]:
+        """Return the first `count` distinct integers of the `below` sequence, sorted.
+
+        That is a uniform `count`-subset of [0, bound). Above half the range the
+        complement is drawn instead. Raises ValueError unless count ≤ bound.
+        """
+        if not 0 <= count <= bound:
+            raise ValueError(f"cannot draw {count} distinct integers below {bound}")
+        if 2 * count > bound:
+            keep = np.ones(bound, dtype=bool)
+            keep[self.distinct(bound, bound - count)] = False
+            return np.flatnonzero(keep)
+        drawn = np.empty(0, dtype=np.int64)
+        while True:
+            values, first = np.unique(drawn, return_index=True)
+            if values.size >= count:
+                # Several may have come at once: keep those that came first.
+                return values if values.size == count else np.sort(drawn[np.sort(first)[:count]])
+            drawn = np.concatenate([drawn, self.below(bound, _more(bound, count, values.size))])
+
+
+def _more(bound: int, count: int, have: int) -> int:
+    """Return how many draws will probably complete `count` distinct values."""
+    return 1 + int((count - have) * (1.02 + count / bound))

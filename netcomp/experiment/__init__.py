@@ -1,0 +1,1 @@
+"""Experiments: specs, what they resolve to, and running them."""

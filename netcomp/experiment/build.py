@@ -1,0 +1,196 @@
+"""From a spec to the things that run: oracles, roles, plans, on either end.
+
+The server needs no data: workers say what they loaded. Joint constants (L, L_A, L_B) are
+exact where this machine can load the data too, else conservative bounds marked as such.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.algorithms import ALGORITHMS, Composition, Constants, Plan, compose
+from netcomp.data import SPLITS, Dataset, load
+from netcomp.draw import Draw
+from netcomp.errors import DataError, RemoteProtocolError, SpecError
+from netcomp.experiment.spec import ProblemSpec, Spec
+from netcomp.problems import LocalOracle, Problem
+from netcomp.protocol.coordinator import Ground
+from netcomp.protocol.round import Links
+from netcomp.protocol.slot import Local
+from netcomp.roles import Array, WorkerRole
+from netcomp.wire.documents import Begin, Ready, Welcome
+from netcomp.wire.messages import VECTOR_OVERHEAD
+
+__all__ = ["Experiment", "data_folders", "load_local"]
+
+_DTYPES = {"f64": np.dtype(np.float64), "f32": np.dtype(np.float32)}
+
+
+def data_folders() -> list[Path]:
+    """Return the folders NETCOMP_DATA names, separated as in PATH."""
+    return [Path(part) for part in os.environ.get("NETCOMP_DATA", "").split(os.pathsep) if part]
+
+
+class _Oracles:
+    """The local functions of a problem: data loaded, split and wrapped, worker by worker."""
+
+    def __init__(self, spec: ProblemSpec, problem: Problem, workers: int, seed: int) -> None:
+        self.problem = problem
+        self.workers = workers
+        self.draw = Draw(seed)
+        self._spec = spec
+
+    @cached_property
+    def data(self) -> Dataset | None:
+        """The data set, prepared; None where the problem makes its own. Raises `DataError`."""
+        if self._spec.data is None:
+            return None
+        return self.problem.prepare(load(self._spec.data, data_folders()))
+
+    @cached_property
+    def parts(self) -> tuple[Sequence[NDArray[np.int64]], int]:
+        """The rows of each worker, and how many are dropped; raises `SpecError`."""
+        if self.data is None:
+            return (), 0
+        split = SPLITS.get(self._spec.split)(self.data.rows, self.workers, self.draw)
+        return split.parts, split.dropped
+
+    def oracle(self, worker: int) -> LocalOracle:
+        """Return f_i."""
+        shard = None if self.data is None else self.data.take(self.parts[0][worker])
+        return self.problem.oracle(shard, worker, self.workers, self.draw)
+
+
+def load_local(welcome: Welcome, data: str | None = None) -> Local:
+    """Load what a worker needs, as the server's spec says; `data` is its own path instead.
+
+    Raises `DataError`, or `RemoteProtocolError` where the server's spec makes no sense here.
+    """
+    try:
+        tree = {"problem": welcome.spec["problem"], "seed": welcome.spec["seed"]}
+        dtype = _DTYPES[welcome.spec["dtype"]]
+        if data is not None:
+            tree["problem"] = tree["problem"] | {"data": data}
+        spec = Spec.parse(tree)
+    except (KeyError, TypeError) as error:
+        raise RemoteProtocolError(f"the server's spec lacks {error}") from None
+    problem = spec.problem_object()
+    oracles = _Oracles(spec.problem, problem, welcome.workers, spec.seed)
+    oracle = oracles.oracle(welcome.worker)
+    ready = Ready(
+        dim=oracle.dim,
+        rows=oracle.rows,
+        dropped=oracles.parts[1],
+        digest="" if oracles.data is None else oracles.data.digest,
+        constants=dict(oracle.constants),
+    )
+
+    def begin(tree: dict[str, Any]) -> tuple[WorkerRole, Array, int]:
+        try:
+            plan = Plan(**tree)
+        except TypeError as error:
+            raise RemoteProtocolError(f"the server's plan makes no sense here: {error}") from None
+        if plan.dim != oracle.dim:
+            raise RemoteProtocolError(f"the server plans for d = {plan.dim}, not {oracle.dim}")
+        x0 = problem.x0(plan.dim, oracles.draw).astype(dtype, copy=False)
+        return compose(plan).worker(welcome.worker), x0, spec.seed
+
+    return Local(oracle, ready, begin)
+
+
+class Experiment:
+    """One spec made ready to run; the server's side of it."""
+
+    def __init__(self, spec: Spec, run: str) -> None:
+        self.spec = spec
+        self.run = run
+        self.links = [Links(up, down) for up, down in spec.network.links(spec.cluster.workers)]
+        self.plan: Plan | None = None
+        self.constants: Constants | None = None
+        self.dropped = 0
+        self._problem = spec.problem_object()
+        self._oracles = _Oracles(spec.problem, self._problem, spec.cluster.workers, spec.seed)
+
+    def check_data(self) -> None:
+        """Load the data here and see whether everything fits, before any process starts.
+
+        Raises `DataError`, `SpecError` or `MissingConstant`.
+        """
+        first = self._oracles.oracle(0)
+        choice, n = self.spec.algorithm.choice, self.spec.cluster.workers
+        algorithm = ALGORITHMS.get(self.spec.algorithm.name)
+        # Stand-in constants: this asks whether the compressors fit the dimension.
+        algorithm.plan(choice, first.dim, n, Constants.gather([1.0], None, {}))
+
+    def welcome(self, worker: int) -> Welcome:
+        """Return what the server tells a worker that joins."""
+        links = self.links[worker]
+        return Welcome(
+            worker=worker,
+            workers=self.spec.cluster.workers,
+            run=self.run,
+            spec={
+                "problem": self.spec.tree().get("problem", {}),
+                "seed": self.spec.seed,
+                "dtype": self.spec.algorithm.dtype,
+            },
+            rate=links.up.rate,
+            latency=links.down.latency,
+        )
+
+    def prepare(self, ready: Sequence[Ready]) -> Ground:
+        """Resolve everything from what the workers hold; called when all are ready."""
+        d = ready[0].dim
+        self.dropped = ready[0].dropped
+        algorithm = ALGORITHMS.get(self.spec.algorithm.name)
+        choice = self.spec.algorithm.choice
+        wants_joint = choice.step_size.of_theory and {"L", "L_A", "L_B"} & {*algorithm.needs}
+        self.constants = Constants.gather(
+            [one.constants["L"] for one in ready if "L" in one.constants],
+            self._joint(ready) if wants_joint else None,
+            self.spec.algorithm.constants,
+        )
+        self.plan = algorithm.plan(choice, d, len(ready), self.constants)
+        composition = compose(self.plan)
+        dtype = _DTYPES[self.spec.algorithm.dtype]
+        x0 = self._problem.x0(d, self._oracles.draw).astype(dtype, copy=False)
+        return Ground(composition.server(), x0, self._begin(composition, dtype), self.links)
+
+    def _begin(self, composition: Composition, dtype: np.dtype[Any]) -> Begin:
+        assert self.plan is not None  # noqa: S101 — for the type checker
+        d = self.plan.dim
+        return Begin(
+            plan=asdict(self.plan),
+            max_down=composition.down.max_bytes(d) + VECTOR_OVERHEAD,
+            max_up=composition.up.max_bytes(d) + VECTOR_OVERHEAD,
+            max_probe=d * dtype.itemsize + 8 + VECTOR_OVERHEAD,
+        )
+
+    def _joint(self, ready: Sequence[Ready]) -> dict[str, float] | None:
+        """Return the exact joint constants, or None where the data cannot be had here."""
+        try:
+            data = self._oracles.data
+            if data is not None and data.digest != ready[0].digest:
+                return None
+            oracles = [self._oracles.oracle(worker) for worker in range(len(ready))]
+        except (DataError, SpecError, OSError):
+            return None
+        return self._problem.joint(oracles)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return what was resolved, for the run's spec.toml: the plan, constants, dropped rows."""
+        if self.plan is None or self.constants is None:
+            return {}
+        constants = {
+            name: {"value": constant.value, "origin": constant.origin}
+            for name, constant in self.constants.known.items()
+        }
+        return asdict(self.plan) | {"dropped_rows": self.dropped, "constants": constants}

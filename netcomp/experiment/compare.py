@@ -1,0 +1,108 @@
+"""Several algorithms on one problem and one network, ranked by seconds to the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from netcomp.errors import SpecError
+from netcomp.experiment.recorder import Result
+from netcomp.experiment.run import execute
+from netcomp.experiment.spec import Spec, merged
+from netcomp.results.jsonable import dumps
+from netcomp.results.plots import plot_comparison
+from netcomp.results.report import ranked
+
+__all__ = ["Comparison", "compare", "contestant", "contestants"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The summaries in order of rank, each with its "label"; where the plot and all runs are."""
+
+    summaries: tuple[dict[str, Any], ...]
+    folder: Path
+    plot: Path
+
+
+def contestant(text: str) -> dict[str, Any]:
+    """Read "marina" or "m3,step_size=64*theory,up=rand-k:k=5" as a table of `[algorithm]`.
+
+    Raises `SpecError` where a part is not of the form key=value.
+    """
+    name, *options = text.split(",")
+    table: dict[str, Any] = {"name": name}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise SpecError("--algorithm", f"in {text!r}, {option!r} is not of the form key=value")
+        table[key] = float(value) if key == "momentum" else value
+    return table
+
+
+def contestants(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Split a comparison's tree into the common spec and the `[[compare]]` tables."""
+    common = dict(tree)
+    tables = common.pop("compare", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SpecError("compare", "is not a list of algorithm tables, [[compare]]")
+    return common, tables
+
+
+def compare(
+    tree: Mapping[str, Any],
+    algorithms: Sequence[Mapping[str, Any]],
+    *,
+    show: bool = False,
+    announce: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Run every algorithm on the common spec and rank them.
+
+    `tree` is the common spec, `algorithms` the `[algorithm]` tables laid over it; a table's
+    "label" names the run. All are checked before the first one runs. Raises `SpecError`, and
+    the error of a run that could not begin.
+    """
+    if not algorithms:
+        raise SpecError("compare", "no algorithm to compare")
+    labelled = [(str(table.get("label", table.get("name", "gd"))), table) for table in algorithms]
+    folder = _folder(Path(Spec.parse(tree).record.dir))
+    specs = []
+    for label, table in labelled:
+        own = {key: value for key, value in table.items() if key != "label"}
+        changes = {"algorithm": own, "record": {"dir": str(folder)}}
+        specs.append((label, Spec.parse(merged(tree, changes))))
+    summaries = []
+    for label, spec in specs:
+        announce(label)
+        result = execute(spec, show=show, name=label)
+        summaries.append(_labelled(result, label))
+    runs = [(summary["label"], summary["run_dir"]) for summary in summaries]
+    target = specs[0][1].stop.grad_norm_sq
+    plot = plot_comparison(runs, target, folder / "comparison.png")
+    order = tuple(ranked(summaries))
+    (folder / "comparison.json").write_text(dumps({"runs": list(order)}, indent=2) + "\n")
+    return Comparison(order, folder, plot)
+
+
+def _labelled(result: Result, label: str) -> dict[str, Any]:
+    if result.run_dir is None:
+        # It ended before the first round: there is nothing to rank.
+        raise result.error or SpecError("compare", f"{label} did not begin")
+    return result.summary | {"label": label}
+
+
+def _folder(base: Path) -> Path:
+    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-compare"
+    for attempt in range(1000):
+        folder = base / (stem if attempt == 0 else f"{stem}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise SpecError("record.dir", f"{base}: {error.strerror}") from None
+        return folder
+    raise SpecError("record.dir", f"{base} is full of runs of this second")

@@ -1,0 +1,122 @@
+"""Running one spec: as a local cluster over sockets, as a server for others, or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+import netcomp
+from netcomp.errors import NetcompError, SpecError
+from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.cluster import run_local
+from netcomp.experiment.recorder import Recorder, Result
+from netcomp.experiment.spec import Spec, load_spec
+from netcomp.experiment.virtual import VirtualCluster
+from netcomp.net import loops
+from netcomp.net.server import Server
+from netcomp.net.worker import run_slots
+from netcomp.protocol.coordinator import Coordinator
+
+__all__ = ["execute", "run", "serve", "work"]
+
+
+def run(spec: Spec | Mapping[str, Any] | str | Path, *, show: bool = False) -> Result:
+    """Run an experiment and return its result: the API's counterpart of `netcomp run`.
+
+    `spec` is a `Spec`, a tree of tables, or the path of a TOML file. Works from a script and
+    from inside a running event loop. With `network.clock = "virtual"` everything happens in
+    this process; else workers are processes of their own and talk TCP.
+
+    Raises `SpecError` for a spec that cannot run, `DataError` for data that cannot be used,
+    and any other `NetcompError` that ended the run; what was recorded by then is on disk.
+    """
+    if isinstance(spec, str | Path):
+        spec = load_spec(spec)
+    result = execute(spec if isinstance(spec, Spec) else Spec.parse(spec), show=show)
+    if result.error is not None:
+        raise result.error
+    return result
+
+
+def execute(spec: Spec, *, show: bool = False, keep: bool = True, name: str | None = None) -> Result:
+    """Run a spec here, cluster or virtual; an error that ends the run is in the result.
+
+    `show` displays the progress, `keep` writes a run folder, called after `name`.
+    """
+    experiment = Experiment(spec, name or spec.algorithm.name)
+    experiment.check_data()
+    recorder = Recorder(experiment, show=show, keep=keep)
+    coordinator = _coordinator(experiment)
+    with threadpool_limits(1):
+        if spec.network.clock == "virtual":
+            cluster = VirtualCluster(experiment, coordinator, recorder)
+            outcome = cluster.run(netcomp.__version__)
+            overhead, consistent = cluster.overhead, cluster.consistent
+        else:
+            server = Server(coordinator, experiment.links, recorder)
+            outcome = loops.run(run_local(server, spec.cluster.slots))
+            overhead, consistent = server.overhead, server.consistent
+    return recorder.finish(outcome, overhead, consistent=consistent, model=coordinator.model)
+
+
+def serve(
+    spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str], None]
+) -> Result:
+    """Be the server of an experiment whose workers come from elsewhere.
+
+    Raises `SpecError` naming the address when it cannot be listened on.
+    """
+    if spec.network.clock == "virtual":
+        raise SpecError("network.clock", "a server with real workers has a real clock")
+    experiment = Experiment(spec, spec.algorithm.name)
+    recorder = Recorder(experiment, show=show, note=note)
+    coordinator = _coordinator(experiment)
+    server = Server(coordinator, experiment.links, recorder)
+    try:
+        with threadpool_limits(1):
+            outcome = loops.run(server.run(host, port, recorder.invite))
+    except OSError as error:
+        raise NetcompError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return recorder.finish(
+        outcome, server.overhead, consistent=server.consistent, model=coordinator.model
+    )
+
+
+def work(
+    host: str, port: int, *, slots: int, first: int | None, data: str | None, patience: float
+) -> str:
+    """Be `slots` workers of the server at an address; return why the run stopped.
+
+    Raises `NetcompError` where the run went wrong here or the server refused.
+    """
+    load = lambda welcome: load_local(welcome, data)  # noqa: E731 — a closure over one path
+    try:
+        with threadpool_limits(1):
+            return loops.run(
+                run_slots(
+                    host,
+                    port,
+                    load,
+                    version=netcomp.__version__,
+                    slots=slots,
+                    first=first,
+                    patience=patience,
+                )
+            )
+    except OSError as error:
+        raise NetcompError(f"no server at {host}:{port}: {error.strerror or error}") from None
+
+
+def _coordinator(experiment: Experiment) -> Coordinator:
+    spec = experiment.spec
+    return Coordinator(
+        workers=spec.cluster.workers,
+        seed=spec.seed,
+        goals=spec.stop.goals,
+        probe_every=spec.record.every,
+        welcome=experiment.welcome,
+        prepare=experiment.prepare,
+    )

@@ -1,0 +1,323 @@
+"""What a user asks for: one TOML file, the same tree from Python and from `--set a.b=c`.
+
+Everything is checked here by name before anything starts; what depends on the data (k ≤ d,
+the theorems' constants) is checked as soon as the data is known.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from netcomp.algorithms import ALGORITHMS, Choice, StepSize
+from netcomp.compressors import Collection, parse_compressor
+from netcomp.data import SPLITS
+from netcomp.errors import SpecError
+from netcomp.link import Link, parse_bytes, parse_rate, parse_seconds
+from netcomp.problems import PROBLEMS, Problem
+from netcomp.protocol.goals import Goals
+
+__all__ = [
+    "AlgorithmSpec",
+    "ClusterSpec",
+    "NetworkSpec",
+    "ProblemSpec",
+    "RecordSpec",
+    "Spec",
+    "StopSpec",
+    "load_spec",
+    "merged",
+    "override",
+]
+
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    """A table of the spec: unknown keys are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ProblemSpec(BaseModel):
+    """What is minimised, on which data, split how; other keys are the problem's own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = "nonconvex-logistic"
+    data: str | None = None
+    split: str = "equal"
+
+
+class ClusterSpec(_Table):
+    """How many logical workers there are, and over how many processes `run` spreads them."""
+
+    workers: Annotated[int, Field(ge=1, le=100_000)] = 5
+    processes: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+    @property
+    def slots(self) -> list[int]:
+        """Return the logical workers of each local process; two processes unless told."""
+        processes = min(self.processes or 2, self.workers)
+        return [
+            self.workers // processes + (process < self.workers % processes)
+            for process in range(processes)
+        ]
+
+
+class SideSpec(_Table):
+    """One direction of an algorithm: its compressor and the channel's parameters."""
+
+    compressor: str | None = None
+    p: float | None = None
+    alpha: float | None = None
+    collection: Collection | None = None
+
+
+Side = Annotated[
+    SideSpec,
+    BeforeValidator(lambda value: {"compressor": value} if isinstance(value, str) else value),
+]
+
+
+class AlgorithmSpec(_Table):
+    """Which method, with which compressors and step size.
+
+    `values` is the float format on the wire, `dtype` that of the state.
+    """
+
+    name: str = "gd"
+    up: Side = SideSpec()
+    down: Side = SideSpec()
+    step_size: str | float = "theory"
+    momentum: float | None = None
+    values: Literal["f64", "f32", "f16"] = "f32"
+    dtype: Literal["f64", "f32"] = "f64"
+    constants: dict[str, Positive] = {}
+
+    @property
+    def choice(self) -> Choice:
+        """Return what the user chose, as the catalogue reads it; raises `SpecError`."""
+        if self.down.alpha is not None:
+            raise SpecError("algorithm.down.alpha", f"{self.name} has no such parameter")
+        if self.up.collection is not None:
+            raise SpecError("algorithm.up.collection", "uplink messages are always independent")
+        return Choice(
+            step_size=StepSize.parse(self.step_size),
+            up=self.up.compressor,
+            down=self.down.compressor,
+            collection=self.down.collection,
+            p_up=self.up.p,
+            p_down=self.down.p,
+            alpha=self.up.alpha,
+            momentum=self.momentum,
+            values=self.values,
+        )
+
+
+class NetworkSpec(_Table):
+    """The emulated links: one value for all workers, or a list with one a worker.
+
+    `latency` is one way and holds for each way.
+    """
+
+    uplink: str | list[str] = "unlimited"
+    downlink: str | list[str] = "unlimited"
+    latency: str | list[str] = "0 s"
+    clock: Literal["real", "virtual"] = "real"
+
+    def links(self, workers: int) -> list[tuple[Link, Link]]:
+        """Return (up, down) of every worker; raises `SpecError` naming the field."""
+        up = _each(self.uplink, workers, "network.uplink", parse_rate)
+        down = _each(self.downlink, workers, "network.downlink", parse_rate)
+        latency = _each(self.latency, workers, "network.latency", parse_seconds)
+        return [
+            (Link(u, seconds), Link(d, seconds))
+            for u, d, seconds in zip(up, down, latency, strict=True)
+        ]
+
+    def label(self) -> str:
+        """Return the links in a few words, for titles."""
+
+        def one(value: str | list[str]) -> str:
+            return value if isinstance(value, str) else f"{value[0]} … {value[-1]}"
+
+        if self == NetworkSpec(clock=self.clock):
+            return "unlimited links"
+        return f"{one(self.uplink)} up, {one(self.downlink)} down, {one(self.latency)} latency"
+
+
+class StopSpec(_Table):
+    """When the run ends: budgets, and targets checked at probes; at least one must be given.
+
+    Bytes are wire bytes over all workers, a number or a size as "10 MB".
+    """
+
+    rounds: Annotated[int, Field(ge=1)] | None = None
+    grad_norm_sq: Positive | None = None
+    loss: float | None = None
+    seconds: Positive | None = None
+    uplink_bytes: int | str | None = None
+    downlink_bytes: int | str | None = None
+
+    @property
+    def goals(self) -> Goals:
+        """Return the goals; raises `SpecError` where none is given or a size is unreadable."""
+        goals = Goals(
+            rounds=self.rounds,
+            seconds=self.seconds,
+            uplink_bytes=_size(self.uplink_bytes, "stop.uplink_bytes"),
+            downlink_bytes=_size(self.downlink_bytes, "stop.downlink_bytes"),
+            grad_norm_sq=self.grad_norm_sq,
+            loss=self.loss,
+        )
+        if goals.rounds is None and goals.seconds is None:
+            raise SpecError("stop", "give stop.rounds or stop.seconds: a target may never be met")
+        return goals
+
+
+class RecordSpec(_Table):
+    """How often the model is probed (in rounds) and where run folders go."""
+
+    every: Annotated[int, Field(ge=1)] = 10
+    dir: str = "runs"
+
+
+class Spec(_Table):
+    """One experiment. Build it with `Spec.parse` or `load_spec`, which name what is wrong."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    problem: ProblemSpec = ProblemSpec()
+    cluster: ClusterSpec = ClusterSpec()
+    algorithm: AlgorithmSpec = AlgorithmSpec()
+    network: NetworkSpec = NetworkSpec()
+    stop: StopSpec = StopSpec(rounds=1000)
+    record: RecordSpec = RecordSpec()
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any]) -> Spec:
+        """Check a tree of tables and return the spec.
+
+        Raises `SpecError` or `UnknownName` with the dotted path of the first bad value.
+        """
+        try:
+            spec = cls.model_validate(dict(tree))
+        except ValidationError as error:
+            raise _spec_error(error) from None
+        spec.check()
+        return spec
+
+    def check(self) -> None:
+        """Check what the types do not say: names, units, notations."""
+        SPLITS.get(self.problem.split)
+        problem = self.problem_object()
+        if problem.needs_data and self.problem.data is None:
+            raise SpecError("problem.data", f"{self.problem.name} needs a data set")
+        if not problem.needs_data and self.problem.data is not None:
+            raise SpecError("problem.data", f"{self.problem.name} makes its own data")
+        ALGORITHMS.get(self.algorithm.name)
+        choice = self.algorithm.choice
+        for way, notation in (("up", choice.up), ("down", choice.down)):
+            if notation is not None:
+                parse_compressor(notation, field=f"algorithm.{way}")
+        self.network.links(self.cluster.workers)
+        _ = self.stop.goals
+
+    def problem_object(self) -> Problem:
+        """Return the problem with its options; raises `SpecError` for an unknown one."""
+        try:
+            return PROBLEMS.get(self.problem.name)(**(self.problem.model_extra or {}))
+        except ValidationError as error:
+            raise _spec_error(error, "problem") from None
+
+    def tree(self) -> dict[str, Any]:
+        """Return the spec as plain tables, without what is not set."""
+        tree: dict[str, Any] = _without_none(self.model_dump(mode="json"))
+        return tree
+
+    def toml(self, **extra: Mapping[str, Any]) -> str:
+        """Return the spec as TOML, with further tables behind it."""
+        return tomli_w.dumps(self.tree() | _without_none(extra))
+
+
+def load_spec(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file as the tree `Spec.parse` takes; raises `SpecError` naming the file."""
+    try:
+        with Path(path).open("rb") as file:
+            tree = tomllib.load(file)
+    except OSError as error:
+        raise SpecError(str(path), error.strerror or "cannot be read") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(str(path), f"is not TOML: {error}") from None
+    # A run folder's spec.toml says what was resolved; a new run resolves for itself.
+    tree.pop("resolved", None)
+    return tree
+
+
+def override(tree: dict[str, Any], assignment: str) -> None:
+    """Carry out "a.b=c" on a tree; c is read as TOML where it is TOML, else as text."""
+    path, equals, text = assignment.partition("=")
+    if not equals or not all(path.split(".")):
+        raise SpecError("--set", f"{assignment!r} is not of the form a.b=c")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    branch: dict[str, Any] = {}
+    leaf = branch
+    *tables, key = path.split(".")
+    for table in tables:
+        leaf = leaf.setdefault(table, {})
+    leaf[key] = value
+    tree.update(merged(tree, branch))
+
+
+def merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `tree` with `changes` on top, table by table."""
+    result = dict(tree)
+    for key, value in changes.items():
+        old = result.get(key)
+        if key in ("up", "down") and isinstance(old, str) and isinstance(value, Mapping):
+            old = {"compressor": old}  # the short form of the same table
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(old, value) if both else value
+    return result
+
+
+def _each(
+    value: str | list[str], workers: int, field: str, parse: Any
+) -> Sequence[float]:
+    if isinstance(value, str):
+        return [parse(value, field)] * workers
+    if len(value) != workers:
+        raise SpecError(field, f"{len(value)} values for {workers} workers")
+    return [parse(one, f"{field}[{index}]") for index, one in enumerate(value)]
+
+
+def _size(value: int | str | None, field: str) -> int | None:
+    size = parse_bytes(value, field) if isinstance(value, str) else value
+    if size is not None and not 0 < size < math.inf:
+        raise SpecError(field, f"{value!r} is no positive number of bytes")
+    return size
+
+
+def _spec_error(error: ValidationError, prefix: str = "") -> SpecError:
+    first = error.errors(include_url=False)[0]
+    path = [prefix, *(str(part) for part in first["loc"])]
+    field = ".".join(part for part in path if part)
+    if first["type"] == "extra_forbidden":
+        return SpecError(field, "unknown key")
+    return SpecError(field, f"{first['msg'].lower()}, not {first['input']!r}")
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = {key: _without_none(item) for key, item in value.items() if item is not None}
+        return {key: item for key, item in kept.items() if item != {}}
+    return value

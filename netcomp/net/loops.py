@@ -1,0 +1,96 @@
+"""Which event loop runs: uvloop where it is installed, asyncio's own elsewhere or on request."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from netcomp.errors import SpecError
+
+__all__ = ["loop_factory", "on_signals", "raise_file_limit", "run"]
+
+T = TypeVar("T")
+
+
+def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """Return what makes the loop: NETCOMP_LOOP=asyncio|uvloop decides, else uvloop if there."""
+    wanted = os.environ.get("NETCOMP_LOOP", "auto")
+    if wanted not in ("auto", "asyncio", "uvloop"):
+        raise SpecError("NETCOMP_LOOP", f"{wanted!r} is none of asyncio, uvloop, auto")
+    if wanted == "asyncio":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 — optional on some platforms
+    except ImportError:
+        if wanted == "uvloop":
+            raise SpecError("NETCOMP_LOOP", "uvloop is not installed") from None
+        return None
+    factory: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return factory
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, from a script or from inside a running event loop.
+
+    Inside a running loop (a notebook) it gets a loop of its own in a thread of its own; the
+    caller's loop stands still meanwhile.
+    """
+    factory = loop_factory()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(main)
+    result: list[T] = []
+    error: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            with asyncio.Runner(loop_factory=factory) as runner:
+                result.append(runner.run(main))
+        except BaseException as caught:  # noqa: BLE001 — handed to the caller's thread
+            error.append(caught)
+
+    thread = threading.Thread(target=target, name="netcomp", daemon=True)
+    thread.start()
+    thread.join()
+    if error:
+        raise error[0]
+    return result[0]
+
+
+def raise_file_limit(connections: int) -> None:
+    """Raise the soft limit of open files so that `connections` fit, as far as the hard one allows.
+
+    Raises `SpecError` where even that is not enough.
+    """
+    needed = connections + 64
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise SpecError(
+            "cluster.workers", f"{connections} connections need {needed} open files, {hard} allowed"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+@contextmanager
+def on_signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call `interrupt` on Ctrl-C and SIGTERM, where signals can be handled: the main thread."""
+    loop = asyncio.get_running_loop()
+    main = threading.current_thread() is threading.main_thread()
+    names = (signal.SIGINT, signal.SIGTERM) if main else ()
+    for name in names:
+        loop.add_signal_handler(name, interrupt)
+    try:
+        yield
+    finally:
+        for name in names:
+            loop.remove_signal_handler(name)

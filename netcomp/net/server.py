@@ -1,0 +1,235 @@
+"""The server on its sockets: tells the coordinator what happened, does what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from netcomp.errors import NetcompError, PeerRefused, ProtocolError
+from netcomp.net.connection import Connection, clock
+from netcomp.net.loops import on_signals, raise_file_limit
+from netcomp.protocol import instructions as ins
+from netcomp.protocol.coordinator import Coordinator
+from netcomp.protocol.round import Links
+from netcomp.protocol.session import Event, Session, Side, State
+from netcomp.results.events import Overhead, RoundRecord
+from netcomp.wire.documents import Bye, Failure, Hello
+from netcomp.wire.frames import FrameKind
+
+__all__ = ["Observer", "Server", "overhead_of"]
+
+_HELLO_SECONDS: Final = 10.0
+_GOODBYE_SECONDS: Final = 5.0
+
+
+class Observer(Protocol):
+    """Who is told of a run's course; injected by the experiment."""
+
+    def waiting(self, present: int, ready: int, needed: int) -> None:
+        """So many workers are here, so many of them ready."""
+
+    def note(self, text: str) -> None:
+        """Something happened that a user may want to know."""
+
+    def record(self, record: RoundRecord) -> None:
+        """A round is done."""
+
+    def reached(self, target: str) -> None:
+        """The round recorded last reached a target."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A connection as the server knows it: by its number, and as a worker once admitted."""
+
+    number: int
+    worker: int | None = None
+
+
+class Server:
+    """Runs one experiment for the workers that connect; `run` returns how it ended.
+
+    Afterwards `overhead` holds the bytes that are not the algorithm's, and `consistent` says
+    whether every worker that said goodbye had counted the same bytes as the server.
+    """
+
+    def __init__(
+        self, coordinator: Coordinator, links: Sequence[Links], observer: Observer
+    ) -> None:
+        self.coordinator = coordinator
+        self.overhead = Overhead()
+        self.consistent = True
+        self._links = links
+        self._observer = observer
+        self._peers: dict[Connection, _Peer] = {}
+        self._accepted: list[Connection] = []
+        self._workers: dict[int, Connection] = {}
+        self._events: deque[tuple[ins.Event, float]] = deque()
+        self._busy = False
+        self._giving_up = False
+        self._finished: asyncio.Future[ins.Outcome] | None = None
+        self._empty = asyncio.Event()
+
+    async def run(
+        self, host: str, port: int, listening: Callable[[str, int], None]
+    ) -> ins.Outcome:
+        """Listen, gather the workers, run to the end, and close everything.
+
+        `listening` is called with the address as soon as workers may connect (port 0 becomes
+        a free one). Raises OSError when the address cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        self._finished = loop.create_future()
+        raise_file_limit(self.coordinator.workers)
+        backlog = max(100, self.coordinator.workers)
+        listener = await loop.create_server(self._accept, host, port, backlog=backlog)
+        try:
+            with on_signals(self.interrupt):
+                address = listener.sockets[0].getsockname()
+                listening(address[0], address[1])
+                self._observer.waiting(0, 0, self.coordinator.workers)
+                outcome = await self._finished
+        finally:
+            listener.close()
+            await self._close_all()
+        return outcome
+
+    def interrupt(self, reason: str = "interrupted", error: NetcompError | None = None) -> None:
+        """End the run: workers are told, results are written. A second call ends it at once."""
+        if self._finished is None or self._finished.done():
+            return
+        if self.coordinator.stopping:
+            self._give_up()
+        self._feed(ins.Interrupt(reason, error))
+
+    # Connections
+
+    def _accept(self) -> Connection:
+        connection = Connection(Side.SERVER, self._on_event, self._on_lost)
+        self._peers[connection] = _Peer(len(self._accepted))
+        self._accepted.append(connection)
+        asyncio.get_running_loop().call_later(_HELLO_SECONDS, _expect_hello, connection)
+        return connection
+
+    def _on_event(self, connection: Connection, event: Event, now: float) -> None:
+        peer = self._peers.get(connection)
+        content = event.content
+        if peer is None:
+            return
+        if isinstance(content, Hello):
+            self._feed(ins.Joined(peer.number, content), now)
+        elif isinstance(content, Failure):
+            connection.error = PeerRefused(content.code, content.reason)
+            connection.finish()
+        elif peer.worker is not None:
+            if isinstance(content, Bye):
+                self.consistent &= connection.session.agrees(content, event.nbytes)
+                connection.finish()
+            self._feed(ins.told(peer.worker, event), now)
+
+    def _on_lost(self, connection: Connection, error: NetcompError | None) -> None:
+        peer = self._peers.pop(connection)
+        self.overhead += overhead_of(connection.session)
+        if peer.worker is None:
+            if error is not None and connection.bytes_received:
+                self._observer.note(f"closed a connection: {error}")
+        elif error is not None:
+            self._observer.note(f"worker {peer.worker} left: {error}")
+            if self._workers.get(peer.worker) is connection:
+                del self._workers[peer.worker]
+                self._feed(ins.Lost(peer.worker, str(error)), clock())
+        if not self._peers:
+            self._empty.set()
+
+    async def _close_all(self) -> None:
+        """Close what is open; what does not go within a few seconds is aborted."""
+        for connection in list(self._peers):
+            connection.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                while self._peers:
+                    self._empty.clear()
+                    await self._empty.wait()
+        for connection in list(self._peers):
+            connection.abort()
+
+    # The coordinator
+
+    def _feed(self, event: ins.Event, now: float | None = None) -> None:
+        """Tell the coordinator what happened at `now`, and carry out what it says."""
+        self._events.append((event, clock() if now is None else now))
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._events:
+                for instruction in self.coordinator.on(*self._events.popleft()):
+                    self._execute(instruction)
+        finally:
+            self._busy = False
+
+    def _execute(self, instruction: ins.Instruction) -> None:
+        match instruction:
+            case ins.Send(worker, frame, paced):
+                if (connection := self._workers.get(worker)) is not None:
+                    connection.send(frame, paced=paced)
+                if frame.kind is FrameKind.STOP:
+                    self._limit_goodbye()
+            case ins.Wake():
+                self._events.append((ins.Tick(), clock()))
+            case ins.Record(record):
+                self._observer.record(record)
+            case ins.Reached(target):
+                self._observer.reached(target)
+            case ins.Admit(number, worker):
+                self._admit(number, worker)
+            case ins.Agree(worker, begin):
+                if (connection := self._workers.get(worker)) is not None:
+                    connection.session.agree(begin)
+            case ins.Waiting(present, ready, needed):
+                self._observer.waiting(present, ready, needed)
+            case ins.Refuse(number, worker, error):
+                refused = self._workers.pop(worker) if worker is not None else None
+                (refused or self._accepted[number or 0]).fail(error)
+            case ins.Finished(outcome):
+                if self._finished is not None and not self._finished.done():
+                    self._finished.set_result(outcome)
+
+    def _admit(self, number: int, worker: int) -> None:
+        connection = self._accepted[number]
+        self._workers[worker] = connection
+        self._peers[connection].worker = worker
+        links = self._links[worker]
+        connection.emulate(outgoing=links.down, incoming=links.up)
+
+    def _limit_goodbye(self) -> None:
+        """After STOP every worker has a few seconds to say goodbye."""
+        if not self._giving_up:
+            self._giving_up = True
+            asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        for connection in list(self._workers.values()):
+            connection.abort(ProtocolError("no goodbye in time"))
+
+
+def overhead_of(session: Session) -> Overhead:
+    """Return the bytes of a server's session that are not the algorithm's."""
+    sent, received = session.sent, session.received_bytes
+    return Overhead(
+        handshake_up=received["handshake"],
+        handshake_down=sent["handshake"],
+        control_up=received["control"],
+        control_down=sent["control"],
+        probe_up=received["probe"],
+        probe_down=sent["probe"],
+    )
+
+
+def _expect_hello(connection: Connection) -> None:
+    if connection.session.state is State.CONNECTED:
+        connection.abort(ProtocolError(f"it said nothing for {_HELLO_SECONDS:g} s"))

@@ -1,0 +1,188 @@
+"""A worker process on its sockets: many slots, each a logical worker with its own connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
+from tenacity.wait import wait_random_exponential
+
+from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused
+from netcomp.link import Link
+from netcomp.net.connection import Connection, clock
+from netcomp.net.loops import on_signals, raise_file_limit
+from netcomp.protocol.session import Event, Side, State
+from netcomp.protocol.slot import Local, Slot
+from netcomp.wire.documents import Failure, Hello, Welcome, encode
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.messages import Outgoing
+
+__all__ = ["run_slots"]
+
+_SLOW_SECONDS: Final = 0.005
+"""Answers that take longer are computed off the event loop, which has other slots to serve."""
+
+Load = Callable[[Welcome], Local]
+
+
+async def run_slots(
+    host: str,
+    port: int,
+    load: Load,
+    *,
+    version: str,
+    slots: int = 1,
+    first: int | None = None,
+    patience: float = 60.0,
+) -> str:
+    """Connect `slots` logical workers and serve them to the end; return why the run stopped.
+
+    `first` asks for the worker numbers from there on. A server that is not there yet is
+    tried again, with random pauses, for `patience` seconds. Raises `PeerRefused`, or whatever
+    else ended a slot before the run did, or OSError where no server answered in time.
+    """
+    raise_file_limit(slots)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="netcomp-slot") as pool:
+        workers = [_Worker(load, pool) for _ in range(slots)]
+
+        def leave() -> None:
+            for worker in workers:
+                worker.leave()
+
+        with on_signals(leave):
+            async with asyncio.TaskGroup() as group:
+                for slot, worker in enumerate(workers):
+                    number = None if first is None else first + slot
+                    hello = Hello(netcomp=version, worker=number)
+                    worker.task = group.create_task(worker.run(host, port, hello, patience))
+    results = [worker.result() for worker in workers]
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return str(results[0])
+
+
+class _Worker:
+    """One slot and its connection."""
+
+    def __init__(self, load: Load, pool: ThreadPoolExecutor) -> None:
+        self._slot = Slot(load, clock)
+        self._pool = pool
+        self._waiting: deque[tuple[Event, float]] = deque()
+        self._computing = False
+        self._slow = True
+        self._connection: Connection | None = None
+        self._done: asyncio.Future[NetcompError | None] | None = None
+        self._left = False
+        self.task: asyncio.Task[str | Exception] | None = None
+
+    def result(self) -> str | Exception:
+        """Return what `run` returned; a slot that was told to leave was interrupted."""
+        if self._left or self.task is None or self.task.cancelled():
+            return "interrupted"
+        return self.task.result()
+
+    async def run(self, host: str, port: int, hello: Hello, patience: float) -> str | Exception:
+        """Take part in one run; return why it stopped, or the error that ended it here.
+
+        Errors are returned, not raised, so that one slot's end leaves the others alone.
+        """
+        self._done = asyncio.get_running_loop().create_future()
+        try:
+            connection = await self._connect(host, port, patience)
+        except OSError as error:
+            return error
+        if not self._done.done():
+            connection.send(encode(hello))
+        try:
+            ended = await self._done
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        return ended or self._slot.stopped or "stopped"
+
+    async def _connect(self, host: str, port: int, patience: float) -> Connection:
+        """Connect, trying again with random pauses while nobody answers; raises OSError."""
+        loop = asyncio.get_running_loop()
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(OSError),
+            wait=wait_random_exponential(multiplier=0.05, max=2.0),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        ):
+            with attempt:
+                _, self._connection = await loop.create_connection(
+                    lambda: Connection(Side.WORKER, self._on_event, self._on_lost), host, port
+                )
+        assert self._connection is not None  # noqa: S101 — for the type checker
+        return self._connection
+
+    def leave(self) -> None:
+        """Tell the server that the user wants this worker to go, and go."""
+        self._left = True
+        if self._connection is not None:
+            self._connection.fail(NetcompError("its user interrupted it"))
+        elif self.task is not None:
+            self.task.cancel()
+
+    def _on_lost(self, _connection: Connection, error: NetcompError | None) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(error)
+
+    def _on_event(self, connection: Connection, event: Event, now: float) -> None:
+        content = event.content
+        if isinstance(content, Failure):
+            connection.error = PeerRefused(content.code, content.reason)
+            connection.finish()
+            return
+        if isinstance(content, Welcome):
+            connection.emulate(Link(rate=content.rate), Link(latency=content.latency))
+        self._waiting.append((event, now))
+        if not self._computing:
+            self._answer_next()
+
+    def _answer_next(self) -> None:
+        """Answer the next event here where that is quick, else on the pool's thread."""
+        while self._waiting and not self._computing:
+            event, delivered = self._waiting.popleft()
+            if self._slow and event.kind is not FrameKind.STOP:
+                self._computing = True
+                work = partial(self._slot.answer, event, delivered)
+                future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+                future.add_done_callback(partial(self._answered, event, clock()))
+                return
+            self._reply(event, clock(), partial(self._slot.answer, event, delivered))
+
+    def _answered(
+        self, event: Event, began: float, future: asyncio.Future[list[Outgoing]]
+    ) -> None:
+        self._computing = False
+        if not future.cancelled():
+            self._reply(event, began, future.result)
+            self._answer_next()
+
+    def _reply(self, event: Event, began: float, answer: Callable[[], list[Outgoing]]) -> None:
+        """Send the answer; an answer that fails ends the conversation with its reason."""
+        connection = self._connection
+        assert connection is not None  # noqa: S101 — events come from it
+        try:
+            frames = answer()
+        except NetcompError as error:
+            connection.fail(error)
+            return
+        except Exception as error:  # noqa: BLE001 — a user's oracle may raise anything
+            connection.fail(LocalProtocolError(f"{type(error).__name__}: {error}"))
+            return
+        if event.kind in (FrameKind.DOWNLINK, FrameKind.PROBE):
+            self._slow = clock() - began > _SLOW_SECONDS
+        if connection.session.state is State.CLOSED:
+            return
+        for frame in frames:
+            connection.send(frame, paced=frame.kind is FrameKind.UPLINK)
+        if self._slot.stopped is not None and connection.session.state is State.CLOSING:
+            connection.say_goodbye()

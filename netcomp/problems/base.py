@@ -1,0 +1,98 @@
+"""What a problem is: hyper-parameters that make a local oracle for each worker."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from netcomp.data import Dataset, Shard
+from netcomp.draw import Draw
+from netcomp.roles import Array
+
+__all__ = ["LocalOracle", "Problem"]
+
+
+class LocalOracle(ABC):
+    """A worker's function f_i with the constants of the theorems; a `roles.Oracle`.
+
+    `rows` is the number of data rows f_i averages over, 0 where there is no data.
+    """
+
+    rows: int = 0
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """The dimension d."""
+
+    @abstractmethod
+    def loss(self, x: Array) -> float:
+        """Return f_i(x), x of shape (d,), computed in float64."""
+
+    @abstractmethod
+    def gradient(self, x: Array) -> Array:
+        """Return ∇f_i(x), shape (d,), in the dtype of x, in an array of its own."""
+
+    @cached_property
+    def constants(self) -> Mapping[str, float]:
+        """The constants of f_i, computed when first asked for, read-only.
+
+        "L": ∇f_i is L-Lipschitz; "mu", only where known exactly and positive: f_i is
+        mu-strongly convex.
+        """
+        return MappingProxyType(self._constants())
+
+    @abstractmethod
+    def _constants(self) -> dict[str, float]:
+        """Compute `constants`."""
+
+
+class Problem(BaseModel, ABC):
+    """The hyper-parameters of min f(x) = (1/n) Σ f_i(x) and the way to its parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    needs_data: ClassVar[bool]
+    """Whether `oracle` wants a shard of a data set."""
+    summary: ClassVar[str]
+    """One line for listings."""
+
+    def prepare(self, data: Dataset) -> Dataset:
+        """Return the data set as this problem wants it, before it is split.
+
+        What depends on all rows (which label is which) is decided here, so that it
+        cannot depend on the shard. Raises `DataError` for data the problem cannot use.
+        """
+        return data
+
+    @abstractmethod
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> LocalOracle:
+        """Return f_i of worker `worker` (from 0) of `workers`.
+
+        `shard` comes from a prepared data set and is None for a problem without data;
+        `draw` is the run's key, from which both ends derive the same problem. Raises
+        `DataError` for a shard the problem cannot use.
+        """
+
+    @abstractmethod
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+        """Return the constants of f from the oracles of ALL workers.
+
+        "L": ∇f is L-Lipschitz; "L_A" and "L_B" of the functional inequality
+        (MARINA-P and M3, Assumption 4.2), only where the paper gives them.
+        """
+
+    def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:  # noqa: ARG002 - some draw it
+        """Return the starting point, shape (dim,): zeros unless the problem says otherwise."""
+        return np.zeros(dim)
+
+    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:  # noqa: ARG002 - the same
+        """Return the exact least value of f where it is cheap to know, else None."""
+        return None

@@ -1,0 +1,262 @@
+"""Quadratics that need no data: f_i(x) = ½ xᵀA_i x - b_iᵀx with A_i = c_i·M.
+
+From K. Gruntkowska, A. Tyurin, P. Richtárik, "Improving the Worst-Case Bidirectional
+Communication Complexity for Nonconvex Distributed Optimization under Function
+Similarity" (MARINA-P and M3), NeurIPS 2024, arXiv:2402.06412, sections 4.3, F.1, F.3.
+
+M is the identity or T = ¼ tridiag(-1, 2, -1), whose eigenvalues are
+sin²(kπ / (2(d + 1))), k = 1..d. Only the numbers c_i and the vectors b_i are kept; a
+product with T is three slices, O(d), and no matrix is ever made. Every number comes
+from the run's key, so both ends hold the same problem.
+
+Differences from the paper: the sign of b_i (the text prints +b_iᵀx; b_i is standard
+normal or zero, so the distribution is the same, and the minimum solves Ax = b); the
+matrix of Algorithm 3, illegible in our copy of the text, is taken to be T.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import cos, fsum, pi, sin, sqrt
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from netcomp.data import Shard
+from netcomp.draw import MAX_BOUND, Draw, Purpose
+from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.normals import dot, normal_vector, shared_normal_vector
+from netcomp.roles import Array
+
+__all__ = [
+    "QuadraticHeterogeneous",
+    "QuadraticHomogeneous",
+    "QuadraticOracle",
+    "QuadraticProblem",
+    "QuadraticScaledIdentity",
+]
+
+Linear = Literal["shared", "zero", "own"]
+
+# The parts of a problem have a key each (its sub-round), so that none repeats another.
+_FACTOR, _VECTOR, _START = 0, 1, 2
+
+_WIDEST = 1e4  # sigma/v beyond which redrawing would hardly ever accept
+
+
+class QuadraticOracle(LocalOracle):
+    """f_i(x) = (c/2) xᵀMx - bᵀx; arithmetic in the dtype of x, sums in float64.
+
+    `factor` is c; `tridiagonal` says whether M is T or the identity. b is drawn when
+    first needed and kept per dtype: a server that only wants constants never has it.
+    """
+
+    def __init__(
+        self, dim: int, factor: float, *, tridiagonal: bool, linear: Linear, draw: Draw
+    ) -> None:
+        self._dim = dim
+        self.factor = factor
+        self.tridiagonal = tridiagonal
+        self.linear = linear
+        self._key = (draw.shared() if linear == "shared" else draw).at(sub=_VECTOR)
+        self._own: dict[np.dtype[np.floating], Array] = {}
+
+    @property
+    def dim(self) -> int:
+        """The dimension d."""
+        return self._dim
+
+    def loss(self, x: Array) -> float:
+        """Return f_i(x), x of shape (d,)."""
+        b = self.vector(x.dtype)
+        # ¼ xᵀ tridiag(-1, 2, -1) x = ½ (‖x‖² - Σ x_k x_{k+1})
+        form = 0.5 * (dot(x, x) - dot(x[1:], x[:-1])) if self.tridiagonal else dot(x, x)
+        return 0.5 * self.factor * form - (0.0 if b is None else dot(b, x))
+
+    def gradient(self, x: Array) -> Array:
+        """Return c·Mx - b, shape (d,), in the dtype of x."""
+        if self.tridiagonal:
+            gradient = 2 * x
+            gradient[1:] -= x[:-1]
+            gradient[:-1] -= x[1:]
+            gradient *= 0.25 * self.factor
+        else:
+            gradient = self.factor * x
+        b = self.vector(x.dtype)
+        if b is not None:
+            gradient -= b
+        return gradient
+
+    def vector(self, dtype: np.dtype[np.floating]) -> Array | None:
+        """Return b, shape (d,), in the given dtype and read-only; None if it is zero."""
+        if self.linear == "zero":
+            return None
+        if self.linear == "shared":
+            return shared_normal_vector(self._key, self._dim, dtype)
+        if dtype not in self._own:
+            self._own[dtype] = normal_vector(self._key, self._dim, dtype)
+        return self._own[dtype]
+
+    def extreme_eigenvalues(self) -> tuple[float, float]:
+        """Return the least and the largest eigenvalue of M, in closed form."""
+        if not self.tridiagonal:
+            return 1.0, 1.0
+        angle = pi / (2 * (self._dim + 1))
+        return sin(angle) ** 2, cos(angle) ** 2
+
+    def _constants(self) -> dict[str, float]:
+        least, largest = self.extreme_eigenvalues()
+        constants = {"L": abs(self.factor) * largest}
+        return {**constants, "mu": self.factor * least} if self.factor > 0 else constants
+
+
+class QuadraticProblem(Problem):
+    """What the quadratics share: exact joint constants and the exact minimum."""
+
+    needs_data: ClassVar[bool] = False
+
+    @abstractmethod
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
+        """Return f_i; `shard` is ignored."""
+
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+        """Return L = ‖A‖, L_A = √2 max_i ‖A_i - A‖ and L_B = √2 (1/n) Σ ‖A_i‖.
+
+        A is the mean of the A_i (Theorem 4.9).
+        """
+        own = _quadratic(oracles)
+        mean = _mean_factor(own)
+        norm = own[0].extreme_eigenvalues()[1]
+        apart = max(abs(oracle.factor - mean) for oracle in own)
+        size = fsum(abs(oracle.factor) for oracle in own) / len(own)
+        return {
+            "L": abs(mean) * norm,
+            "L_A": sqrt(2) * apart * norm,
+            "L_B": sqrt(2) * size * norm,
+        }
+
+    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
+        """Return f* = -½ bᵀA⁻¹b with the means A, b; None unless A is positive definite."""
+        own = _quadratic(oracles)
+        factor = _mean_factor(own)
+        if factor <= 0:
+            return None
+        vectors = [oracle.vector(np.dtype(np.float64)) for oracle in own]
+        b = np.zeros(own[0].dim)
+        for vector in vectors:
+            b += 0.0 if vector is None else vector / len(own)
+        return -0.5 * dot(b, _solve(b) if own[0].tridiagonal else b) / factor
+
+
+class QuadraticHomogeneous(QuadraticProblem):
+    """All f_i are equal: A_i = scale·T, b standard normal (section 4.3, eq. (8))."""
+
+    summary: ClassVar[str] = "the same tridiagonal quadratic at every worker"
+
+    dim: int = Field(default=300, ge=1, le=MAX_BOUND)
+    """The dimension d."""
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """The factor of T."""
+
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+        """Return f_i, the same for every worker."""
+        return QuadraticOracle(
+            self.dim, self.scale, tridiagonal=True, linear="shared", draw=draw.shared()
+        )
+
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+        """Return L = L_B = ‖A‖ and L_A = 0 (Theorem 4.5, tighter than 4.9 by √2)."""
+        norm = _quadratic(oracles)[0].constants["L"]
+        return {"L": norm, "L_A": 0.0, "L_B": norm}
+
+
+class QuadraticHeterogeneous(QuadraticProblem):
+    """A_i = (v + ξ_i)·T, ξ_i ~ N(0, sigma²) within [-v, v], own b_i (F.3, Algorithm 3)."""
+
+    summary: ClassVar[str] = "tridiagonal quadratics (v + xi_i) T of tunable heterogeneity"
+
+    dim: int = Field(default=300, ge=1, le=MAX_BOUND)
+    """The dimension d."""
+    v: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """The centre of the factors, v_l of Algorithm 3."""
+    sigma: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    """The standard deviation before truncation, σ_k of Algorithm 3; 0 makes all A_i equal."""
+
+    @model_validator(mode="after")
+    def _check_width(self) -> Self:
+        if self.sigma > _WIDEST * self.v:
+            raise ValueError(f"sigma must be at most {_WIDEST:g} times v")
+        return self
+
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+        """Return f_i with the factor and the vector of this worker's key."""
+        own = draw.at(worker=worker)
+        factor = self.v + self._deviation(own.at(sub=_FACTOR))
+        return QuadraticOracle(self.dim, factor, tridiagonal=True, linear="own", draw=own)
+
+    def _deviation(self, draw: Draw) -> float:
+        """Return ξ_i: the first of the worker's normals that lies in [-v, v]."""
+        if self.sigma == 0:
+            return 0.0
+        stream = draw.stream(Purpose.INIT)
+        count = 16  # of which mostly the first will do; doubled while none does
+        while True:
+            drawn = self.sigma * stream.normals(count)
+            inside = drawn[np.abs(drawn) <= self.v]
+            if inside.size:
+                return float(inside[0])
+            count *= 2
+
+
+class QuadraticScaledIdentity(QuadraticProblem):
+    """A_i = (1 + ξ_i)·I, ξ_i ~ N(0, variance) (section F.1); no matrix, any dimension."""
+
+    summary: ClassVar[str] = "close-to-homogeneous quadratics (1 + xi_i) I, any dimension"
+
+    dim: int = Field(default=1000, ge=1, le=MAX_BOUND)
+    """The dimension d."""
+    variance: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    """The variance of ξ_i; the paper has 0.01."""
+    linear: Linear = "shared"
+    """b_i: one standard normal vector for all, zero, or one a worker (F.1 does not say)."""
+
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+        """Return f_i with the factor of this worker's key."""
+        own = draw.at(worker=worker)
+        xi = sqrt(self.variance) * float(own.at(sub=_FACTOR).stream(Purpose.INIT).normals(1)[0])
+        return QuadraticOracle(self.dim, 1 + xi, tridiagonal=False, linear=self.linear, draw=own)
+
+    def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:
+        """Return zeros, or a standard normal vector if b = 0: there zero is the optimum."""
+        if self.linear != "zero":
+            return np.zeros(dim)
+        return np.array(normal_vector(draw.shared().at(sub=_START), dim, np.float64))
+
+
+def _quadratic(oracles: Sequence[LocalOracle]) -> list[QuadraticOracle]:
+    own = [oracle for oracle in oracles if isinstance(oracle, QuadraticOracle)]
+    if not own or len(own) != len(oracles):
+        raise TypeError("joint constants need the oracles of all workers, all of this problem")
+    return own
+
+
+def _mean_factor(oracles: Sequence[QuadraticOracle]) -> float:
+    """Return the mean of the c_i; exactly c if all are equal, so that L_A is then 0."""
+    first = oracles[0].factor
+    return first + fsum(oracle.factor - first for oracle in oracles) / len(oracles)
+
+
+def _solve(b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return T⁻¹b in O(d)."""
+    if b.size == 1:
+        return 2 * b  # T = ½, and the banded solver wants an off-diagonal
+    # Lazy: only a report of the optimality gap asks for it.
+    from scipy.linalg import solveh_banded  # noqa: PLC0415
+
+    bands = np.full((2, b.size), 0.5)
+    bands[0] = -0.25
+    solution: NDArray[np.float64] = solveh_banded(bands, b)
+    return solution

@@ -1,0 +1,1 @@
+"""The protocol: conversations and rounds as pure state machines; `now` is an argument."""

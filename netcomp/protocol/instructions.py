@@ -1,0 +1,215 @@
+"""What goes into the coordinator and what comes out: events in, instructions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcomp.errors import LocalProtocolError, NetcompError
+from netcomp.protocol.session import Event as Frame
+from netcomp.results.events import RoundRecord
+from netcomp.roles import Message
+from netcomp.wire.documents import Begin, Bye, Hello, Ready, Report
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.messages import Outgoing
+
+__all__ = [
+    "Admit",
+    "Agree",
+    "Answered",
+    "Closed",
+    "Event",
+    "Finished",
+    "Instruction",
+    "Interrupt",
+    "Joined",
+    "Lost",
+    "Outcome",
+    "Prepared",
+    "Probed",
+    "Reached",
+    "Record",
+    "Refuse",
+    "Reported",
+    "Send",
+    "Tick",
+    "Waiting",
+    "Wake",
+    "told",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A connection said HELLO."""
+
+    connection: int
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A worker has loaded its data."""
+
+    worker: int
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A worker's uplink message is there, all of it."""
+
+    worker: int
+    round: int
+    message: Message
+    wire_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A worker told how long its answer took."""
+
+    worker: int
+    round: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A worker evaluated f_i and ∇f_i at the server's model."""
+
+    worker: int
+    round: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A worker said BYE."""
+
+    worker: int
+    bye: Bye
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker's connection ended before BYE."""
+
+    worker: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """The user, or something around the run, wants it to end; `error` where it failed."""
+
+    reason: str
+    error: NetcompError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The shell has done what it was told before a `Wake`, and tells the time."""
+
+
+Event = (
+    Joined | Prepared | Answered | Reported | Probed | Closed | Lost | Interrupt | Tick
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """This connection is that worker from now on."""
+
+    connection: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Tell a connection why it cannot take part, and close it."""
+
+    connection: int | None
+    worker: int | None
+    error: NetcompError
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Expect vectors of the sizes agreed from this worker; BEGIN follows."""
+
+    worker: int
+    begin: Begin
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write a frame to a worker. `paced` frames travel at the emulated link's speed."""
+
+    worker: int
+    frame: Outgoing
+    paced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Come back with a `Tick` as soon as all before this is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Tell the user how many workers are here."""
+
+    present: int
+    ready: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a round down."""
+
+    record: RoundRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A target is reached in the round recorded last."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: `stopped_by` a budget, a target, "interrupted", "diverged" or "failed"."""
+
+    stopped_by: str
+    error: NetcompError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All is said: close what is open."""
+
+    outcome: Outcome
+
+
+Instruction = (
+    Admit | Refuse | Agree | Send | Wake | Waiting | Record | Reached | Finished
+)
+
+
+def told(worker: int, frame: Frame) -> Event:
+    """Return what the coordinator is told of a frame of an admitted worker."""
+    match frame.content:
+        case Ready() as ready:
+            return Prepared(worker, ready)
+        case Report() as report:
+            return Reported(worker, frame.round, report)
+        case Bye() as bye:
+            return Closed(worker, bye)
+        case Message() as message if frame.kind is FrameKind.PROBED:
+            return Probed(worker, frame.round, message)
+        case Message() as message:
+            return Answered(worker, frame.round, message, frame.nbytes)
+        case _:
+            raise LocalProtocolError(f"{frame.kind.name} is nothing an admitted worker says")

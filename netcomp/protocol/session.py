@@ -1,0 +1,226 @@
+"""One connection's conversation, without any I/O: which frame may come when, and the counts.
+
+    worker                      server
+    HELLO      →
+               ←  WELCOME             who you are, the spec
+    READY      →                      what was loaded
+               ←  BEGIN               the resolved plan, when all are ready
+               ←  DOWNLINK  ┐
+    REPORT     →            │ each round
+    UPLINK     →            ┘
+               ←  PROBE               now and then, out of band
+    PROBED     →
+               ←  STOP
+    BYE        →                      its own byte counts
+
+Either side may send ERROR at any time and is done then. STOP may come as soon as the worker
+has said HELLO; what is under way towards the server by then is still accepted. Both ends use
+the one table below, so a frame that one may not send is a frame the other refuses.
+
+Use: write what arrives into `buffer()`, call `received(n)` and act on the events; pass every
+outgoing frame through `send` and write its buffers. After any exception send `fail(error)`
+where the connection still stands and close it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from netcomp.errors import (
+    LocalProtocolError,
+    NetcompError,
+    ProtocolError,
+    RemoteProtocolError,
+)
+from netcomp.roles import Message
+from netcomp.wire.documents import DOCUMENTS, Begin, Bye, Document, Failure, decode, encode
+from netcomp.wire.frames import Frame, FrameKind, FrameParser
+from netcomp.wire.messages import Outgoing, read_message
+
+__all__ = ["CATEGORIES", "Event", "Session", "Side", "State", "Tally"]
+
+
+class Side(Enum):
+    """Which end of the conversation this is."""
+
+    SERVER = "server"
+    WORKER = "worker"
+
+
+class State(Enum):
+    """How far the conversation has come."""
+
+    CONNECTED = "connected"
+    GREETED = "greeted"
+    PREPARING = "preparing"
+    PREPARED = "prepared"
+    RUNNING = "running"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+K, S = FrameKind, State
+_FROM_WORKER: Final = {K.HELLO, K.READY, K.UPLINK, K.REPORT, K.PROBED, K.BYE}
+_FROM_SERVER: Final = {K.WELCOME, K.BEGIN, K.DOWNLINK, K.PROBE, K.STOP}
+_TABLE: Final[dict[State, dict[FrameKind, State]]] = {
+    S.CONNECTED: {K.HELLO: S.GREETED},
+    S.GREETED: {K.WELCOME: S.PREPARING, K.STOP: S.CLOSING},
+    S.PREPARING: {K.READY: S.PREPARED, K.STOP: S.CLOSING},
+    S.PREPARED: {K.BEGIN: S.RUNNING, K.STOP: S.CLOSING},
+    S.RUNNING: {
+        K.DOWNLINK: S.RUNNING,
+        K.REPORT: S.RUNNING,
+        K.UPLINK: S.RUNNING,
+        K.PROBE: S.RUNNING,
+        K.PROBED: S.RUNNING,
+        K.STOP: S.CLOSING,
+    },
+    S.CLOSING: {
+        K.READY: S.CLOSING,
+        K.REPORT: S.CLOSING,
+        K.UPLINK: S.CLOSING,
+        K.PROBED: S.CLOSING,
+        K.BYE: S.CLOSED,
+    },
+    S.CLOSED: {},
+}
+
+CATEGORIES: Final[dict[FrameKind, str]] = {
+    **dict.fromkeys((K.HELLO, K.WELCOME, K.READY, K.BEGIN), "handshake"),
+    **dict.fromkeys((K.DOWNLINK, K.UPLINK), "data"),
+    **dict.fromkeys((K.REPORT, K.STOP, K.BYE, K.ERROR), "control"),
+    **dict.fromkeys((K.PROBE, K.PROBED), "probe"),
+}
+"""Which column of the accounts a frame's bytes belong to."""
+
+_SMALL = 1 << 12
+_LARGE = 1 << 20
+_DOCUMENT_LIMITS: Final = {
+    K.HELLO: _SMALL,
+    K.WELCOME: _LARGE,
+    K.READY: 1 << 16,
+    K.BEGIN: 1 << 16,
+    K.REPORT: _SMALL,
+    K.STOP: 2 * _SMALL,
+    K.BYE: _SMALL,
+    K.ERROR: _SMALL,
+}
+
+
+class Tally(dict[str, int]):
+    """Wire bytes by category."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(("handshake", "data", "control", "probe"), 0))
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return sum(self.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A frame that arrived: a validated document, or a vector message; `nbytes` on the wire."""
+
+    kind: FrameKind
+    round: int
+    content: Document | Message
+    nbytes: int
+
+
+class Session:
+    """The state, limits and byte counts of one connection, seen from one side."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.state = State.CONNECTED
+        self.sent = Tally()
+        self.received_bytes = Tally()
+        self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
+        self._parser = FrameParser({})
+        self._allow()
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether the incoming stream stands between two frames."""
+        return self._parser.idle
+
+    def agree(self, begin: Begin) -> None:
+        """Set the largest bodies of vector messages; the server does so before it sends BEGIN."""
+        self._vector_limits = {
+            K.DOWNLINK: begin.max_down,
+            K.UPLINK: begin.max_up,
+            K.PROBE: begin.max_probe,
+            K.PROBED: begin.max_probe,
+        }
+        self._allow()
+
+    def buffer(self) -> memoryview:
+        """Return where the next bytes from the peer belong; never empty."""
+        return self._parser.buffer()
+
+    def received(self, nbytes: int) -> Iterator[Event]:
+        """Take `nbytes` written to `buffer()`; yield what they complete, one event at a time.
+
+        Exhaust the iterator before the next call. Raises `ProtocolError` when the peer broke
+        the rules; close the connection then.
+        """
+        return map(self._arrived, self._parser.received(nbytes))
+
+    def send(self, outgoing: Outgoing) -> Outgoing:
+        """Account for a frame about to be written; returns it.
+
+        Raises `LocalProtocolError` where the conversation does not allow it now.
+        """
+        kind = outgoing.kind
+        mine = _FROM_SERVER if self.side is Side.SERVER else _FROM_WORKER
+        if kind is not K.ERROR and (kind not in mine or kind not in _TABLE[self.state]):
+            raise LocalProtocolError(f"{kind.name} cannot be sent while {self.state.value}")
+        self.sent[CATEGORIES[kind]] += outgoing.nbytes
+        self._move(kind)
+        return outgoing
+
+    def fail(self, error: NetcompError) -> Outgoing:
+        """Return the ERROR frame that tells the peer why this side ends it."""
+        code = error.code if isinstance(error, ProtocolError) else 0
+        # Cut by bytes: characters may take four each, and the frame must fit _SMALL.
+        text = str(error).encode(errors="replace")[:2000].decode(errors="ignore")
+        return self.send(encode(Failure(code=code, reason=text)))
+
+    def bye(self) -> Outgoing:
+        """Return the worker's last frame, with its own counts."""
+        return self.send(encode(Bye(sent=dict(self.sent), received=dict(self.received_bytes))))
+
+    def agrees(self, bye: Bye, bye_bytes: int) -> bool:
+        """Whether the worker counted what this side counted, byte for byte and column by column."""
+        received = dict(self.received_bytes)
+        received["control"] -= bye_bytes
+        return bye.sent == received and bye.received == dict(self.sent)
+
+    def _arrived(self, frame: Frame) -> Event:
+        if frame.kind not in self._parser.limits:
+            # It was allowed when it began, but this side has ended the conversation since.
+            raise RemoteProtocolError(f"{frame.kind.name} came while {self.state.value}")
+        self.received_bytes[CATEGORIES[frame.kind]] += frame.nbytes
+        content = decode(frame) if frame.kind in DOCUMENTS else read_message(frame)
+        if isinstance(content, Begin):
+            self.agree(content)
+        self._move(frame.kind)
+        return Event(frame.kind, frame.round, content, frame.nbytes)
+
+    def _move(self, kind: FrameKind) -> None:
+        self.state = State.CLOSED if kind is K.ERROR else _TABLE[self.state][kind]
+        self._allow()
+
+    def _allow(self) -> None:
+        """Tell the parser which kinds may come now and how large they may be."""
+        theirs = _FROM_WORKER if self.side is Side.SERVER else _FROM_SERVER
+        allowed = [kind for kind in _TABLE[self.state] if kind in theirs]
+        if self.state is not State.CLOSED:
+            allowed.append(K.ERROR)
+        sizes = _DOCUMENT_LIMITS | self._vector_limits
+        self._parser.limits = {kind: sizes[kind] for kind in allowed}

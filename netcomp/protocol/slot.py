@@ -1,0 +1,132 @@
+"""A worker's course of a run, without I/O: what one slot answers to each event.
+
+A slot is one logical worker with a connection of its own; a process may hold many. Loading
+the data and composing the role are injected, and so is the clock: the virtual one stands
+still while a gradient is computed, unless it is told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netcomp.draw import Draw
+from netcomp.errors import RemoteProtocolError
+from netcomp.protocol.session import Event
+from netcomp.roles import Array, Kind, Message, Oracle, WorkerRole
+from netcomp.wire.documents import Begin, Ready, Report, Stop, Welcome, encode
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.messages import Outgoing, vector_message
+
+__all__ = ["Local", "Slot"]
+
+
+@dataclass(frozen=True)
+class Local:
+    """What a worker holds: its oracle, what it says of it, and how it begins.
+
+    `begin` makes role, x⁰ and seed from the plan the server settled.
+    """
+
+    oracle: Oracle
+    ready: Ready
+    begin: Callable[[dict[str, Any]], tuple[WorkerRole, Array, int]]
+
+
+class _TimedOracle:
+    """An oracle that adds up the seconds its gradients take."""
+
+    def __init__(self, oracle: Oracle, clock: Callable[[], float]) -> None:
+        self._oracle = oracle
+        self._clock = clock
+        self.seconds = 0.0
+
+    @property
+    def dim(self) -> int:
+        return self._oracle.dim
+
+    def loss(self, x: Array) -> float:
+        return self._oracle.loss(x)
+
+    def gradient(self, x: Array) -> Array:
+        before = self._clock()
+        gradient = self._oracle.gradient(x)
+        self.seconds += self._clock() - before
+        return gradient
+
+
+class Slot:
+    """One logical worker; call `answer` with every event and write what it returns."""
+
+    def __init__(self, load: Callable[[Welcome], Local], clock: Callable[[], float]) -> None:
+        self._load = load
+        self._clock = clock
+        self._local: Local | None = None
+        self._role: WorkerRole | None = None
+        self._state: Any = None
+        self._draw = Draw(0)
+        self._next_round = 0
+        self.worker: int | None = None
+        self.stopped: str | None = None
+
+    def answer(self, event: Event, delivered: float) -> list[Outgoing]:
+        """Return the frames that answer an event delivered at `delivered` (s of the clock).
+
+        After STOP, `stopped` holds its reason and the session's `bye` is due. Raises
+        `NetcompError` where the worker cannot go on.
+        """
+        content = event.content
+        if isinstance(content, Welcome):
+            self.worker = content.worker
+            self._local = self._load(content)
+            return [encode(self._local.ready)]
+        if isinstance(content, Begin):
+            self._begin(content)
+        elif isinstance(content, Stop):
+            self.stopped = content.reason
+        elif isinstance(content, Message):
+            if event.kind is FrameKind.PROBE:
+                return [self._probed(event.round, content)]
+            return self._step(event.round, content, delivered)
+        return []
+
+    def _begin(self, begin: Begin) -> None:
+        assert self._local is not None  # noqa: S101 — the session lets BEGIN follow WELCOME only
+        self._role, x0, seed = self._local.begin(begin.plan)
+        self._state = self._role.init(x0)
+        self._draw = Draw(seed)
+
+    def _step(self, round_: int, message: Message, delivered: float) -> list[Outgoing]:
+        if self._role is None or self._local is None or round_ != self._next_round:
+            raise RemoteProtocolError(f"round {round_} came where {self._next_round} was due")
+        self._next_round += 1
+        oracle = _TimedOracle(self._local.oracle, self._clock)
+        before = self._clock()
+        draw = self._draw.at(round_=round_)
+        self._state, uplink = self._role.step(self._state, message, oracle, draw)
+        frame = vector_message(FrameKind.UPLINK, round_, uplink)
+        after = self._clock()
+        report = Report(
+            compute=oracle.seconds,
+            compress=max(0.0, after - before - oracle.seconds),
+            elapsed=max(0.0, after - delivered),
+            paper_bits=uplink.paper_bits,
+        )
+        return [encode(report, round_), frame]
+
+    def _probed(self, round_: int, message: Message) -> Outgoing:
+        assert self._local is not None  # noqa: S101 — the session lets PROBE follow BEGIN only
+        oracle = self._local.oracle
+        for dtype in (np.float64, np.float32):
+            if tuple(p.nbytes for p in message.parts) == (oracle.dim * np.dtype(dtype).itemsize,):
+                x = np.frombuffer(message.parts[0], dtype=dtype)
+                break
+        else:
+            raise RemoteProtocolError("a probe that is no vector of the problem's dimension")
+        loss = np.array([oracle.loss(x)], dtype="<f8")
+        gradient = oracle.gradient(x)
+        parts = (loss.view(np.uint8).data, gradient.view(np.uint8).data)
+        return vector_message(FrameKind.PROBED, round_, Message(Kind.FULL, parts))

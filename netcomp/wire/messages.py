@@ -1,0 +1,191 @@
+"""What frames say: documents (one msgpack map) and vector messages.
+
+Nothing here trusts its input: msgpack is read with explicit limits on every container and
+on their number, no extension types, string keys only and each once; vectors are walked
+object by object without a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgpack
+
+from netcomp.errors import LocalProtocolError, RemoteProtocolError
+from netcomp.roles import Kind, Message
+from netcomp.wire.frames import Frame, FrameKind, header
+
+__all__ = [
+    "MAX_CONTAINERS",
+    "MAX_PARTS",
+    "VECTOR_OVERHEAD",
+    "Outgoing",
+    "document",
+    "read_document",
+    "read_message",
+    "vector_message",
+]
+
+MAX_PARTS: Final = 64
+"""The most vectors' parts a message may have."""
+
+VECTOR_OVERHEAD: Final = MAX_PARTS * (5 + 63)
+"""Bytes by which a body may exceed the payload it carries: `bin` headers and padding."""
+
+MAX_CONTAINERS: Final = 1 << 14
+"""The most maps and arrays a document may hold: a byte announces one, 64 bytes keep it."""
+
+_NIL = 0xC0
+_BIN8, _BIN16, _BIN32 = 0xC4, 0xC5, 0xC6
+_ALIGN = 64
+_ALIGN_FROM = 1 << 16
+_JOIN_BELOW = 1 << 16
+_LARGEST_BIN = 2**32 - 1
+_LIMITS = {
+    "max_array_len": 4096,
+    "max_map_len": 4096,
+    "max_str_len": 1 << 20,
+    "max_bin_len": 0,
+    "max_ext_len": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An encoded frame: buffers to be written in order. The same one may go to many peers."""
+
+    kind: FrameKind
+    buffers: tuple[bytes | memoryview, ...]
+    nbytes: int
+
+
+def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
+    """Encode a document frame; the content is what msgpack and JSON have in common."""
+    body = msgpack.packb(dict(content), use_bin_type=True)
+    return _outgoing(kind, round_, b"", [body])
+
+
+def read_document(frame: Frame) -> dict[str, Any]:
+    """Decode a document frame; raises `RemoteProtocolError` for anything but one map."""
+    count = _Containers()
+    try:
+        content = msgpack.unpackb(
+            frame.body,
+            object_pairs_hook=count.map,
+            list_hook=count.array,
+            ext_hook=_no_extension,
+            strict_map_key=True,
+            raw=False,
+            **_LIMITS,
+        )
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        reason = str(error) or type(error).__name__
+        raise RemoteProtocolError(f"a damaged {frame.kind.name} frame: {reason}") from error
+    if not isinstance(content, dict):
+        raise RemoteProtocolError(f"a {frame.kind.name} frame without a map")
+    return content
+
+
+class _Containers:
+    """Checks the maps of one document as they are closed, and counts maps and arrays."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CONTAINERS
+
+    def map(self, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+        self._count()
+        content = dict(pairs)
+        if len(content) != len(pairs) or not all(isinstance(key, str) for key in content):
+            raise ValueError("keys must be strings, each once")
+        return content
+
+    def array(self, items: list[Any]) -> list[Any]:
+        self._count()
+        return items
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {MAX_CONTAINERS} maps and arrays")
+
+
+def _no_extension(code: int, _data: bytes) -> None:
+    # A length limit of zero still lets an empty one through.
+    raise ValueError(f"extension type {code}")
+
+
+def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
+    """Encode a vector message: descriptor [message kind, number of parts], `bin` bodies.
+
+    Raises `LocalProtocolError` for more or larger parts than a frame may have.
+    """
+    if len(message.parts) > MAX_PARTS:
+        raise LocalProtocolError(f"{len(message.parts)} parts where {MAX_PARTS} are the most")
+    pieces: list[bytes | memoryview] = []
+    offset = 0
+    for part in message.parts:
+        if part.nbytes > _LARGEST_BIN:
+            raise LocalProtocolError(f"a part of {part.nbytes} bytes exceeds {_LARGEST_BIN}")
+        padding = -(offset + 5) % _ALIGN if part.nbytes >= _ALIGN_FROM else 0
+        lead = bytes([_NIL]) * padding + bytes([_BIN32]) + part.nbytes.to_bytes(4, "big")
+        pieces += [lead, part]
+        offset += len(lead) + part.nbytes
+    descriptor = msgpack.packb([int(message.kind), len(message.parts)])
+    return _outgoing(kind, round_, descriptor, pieces)
+
+
+def _outgoing(
+    kind: FrameKind, round_: int, descriptor: bytes, pieces: Sequence[bytes | memoryview]
+) -> Outgoing:
+    body = sum(len(piece) for piece in pieces)
+    head = header(kind, round_, len(descriptor), body) + descriptor
+    nbytes = len(head) + body
+    buffers = (head, *pieces)
+    if nbytes < _JOIN_BELOW:
+        buffers = (b"".join(buffers),)
+    return Outgoing(kind, buffers, nbytes)
+
+
+def read_message(frame: Frame) -> Message:
+    """Decode a vector message; its parts are views of the frame's body.
+
+    Raises `RemoteProtocolError` where descriptor and body do not fit together.
+    """
+    try:
+        descriptor = msgpack.unpackb(frame.descriptor, **_LIMITS)
+        kind_number, count = descriptor
+        kind = Kind(kind_number)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise RemoteProtocolError(f"a damaged descriptor: {error}") from error
+    if type(kind_number) is not int:  # an enumeration takes true and 1.0 for 1
+        raise RemoteProtocolError(f"a damaged descriptor: {kind_number!r} is no message kind")
+    parts = _walk(frame.body)
+    if type(count) is not int or count != len(parts):
+        raise RemoteProtocolError(f"{len(parts)} parts where the descriptor says {count!r}")
+    return Message(kind, parts)
+
+
+def _walk(body: memoryview) -> tuple[memoryview, ...]:
+    """Return the contents of the `bin` objects of a body, skipping nils."""
+    parts: list[memoryview] = []
+    at, end = 0, body.nbytes
+    padding = 0
+    while at < end:
+        tag = body[at]
+        at += 1
+        if tag == _NIL and padding < _ALIGN - 1:
+            padding += 1
+            continue
+        padding = 0
+        width = {_BIN8: 1, _BIN16: 2, _BIN32: 4}.get(tag)
+        if width is None or at + width > end:
+            raise RemoteProtocolError(f"byte {tag:#04x} where a vector's bytes belong")
+        size = int.from_bytes(body[at : at + width], "big")
+        at += width
+        if size > end - at or len(parts) == MAX_PARTS:
+            raise RemoteProtocolError("a vector longer than its frame, or too many of them")
+        parts.append(body[at : at + size])
+        at += size
+    return tuple(parts)

@@ -1,0 +1,277 @@
+"""The channels: what both ends hold after any sequence of vectors."""
+
+import numpy as np
+import pytest
+
+from netcomp.channels import Direct, ErrorFeedback, Marina, Memory
+from netcomp.compressors import parse_compressor
+from netcomp.draw import ALL, Direction, Draw
+from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.roles import Kind, Message
+from support.simulate import received
+
+D, SENDERS = 12, 3
+ROUNDS = 8  # few, because error feedback with an unscaled rand-k explodes
+TEXTS = ["identity+f64", "rand-k:3+f64", "rand-k:3+f16", "perm-k+natural", "top-k:4+f16", "natural"]
+CHANNELS = {
+    "direct": (Direct, {}),
+    "memory": (Memory, {"alpha": 0.3}),
+    "error-feedback": (ErrorFeedback, {}),
+    "error-feedback, damped": (ErrorFeedback, {"eta": 0.5}),
+    "marina": (Marina, {"p": 0.3}),
+}
+SPEAKS = {Direct: {Kind.VALUE}, Memory: {Kind.DELTA}, ErrorFeedback: {Kind.VALUE}}
+
+texts = pytest.mark.parametrize("text", TEXTS)
+channels = pytest.mark.parametrize("name", CHANNELS)
+
+
+def build(name, text, senders=SENDERS, values="f64"):
+    kind, arguments = CHANNELS[name]
+    compressor = parse_compressor(text).resolve(D, senders)
+    return kind(compressor, parse_compressor("identity", values=values), **arguments)
+
+
+def key(round_, worker):
+    return Draw(4, round_, direction=Direction.UP, worker=worker)
+
+
+def vectors(dtype=np.float64, senders=SENDERS, rounds=ROUNDS):
+    rng = np.random.default_rng(8)
+    return rng.normal(size=(rounds, senders, D)).astype(dtype)
+
+
+def like(dtype=np.float64):
+    return np.zeros(D, dtype)
+
+
+def run(channel, sequence, known=None):
+    """Yield per round: sender states before and after, what is heard, receiver's result."""
+    dtype = sequence.dtype
+    senders = [channel.sender(known, like(dtype)) for _ in sequence[0]]
+    receiver = channel.receiver(known, like(dtype))
+    for t, vs in enumerate(sequence):
+        before, heard = list(senders), []
+        for i, v in enumerate(vs):
+            (message,), senders[i] = channel.send(senders[i], v, [key(t, i)])
+            heard.append((received(message), key(t, i)))
+        estimate, receiver = channel.receive(receiver, heard)
+        yield before, list(senders), heard, estimate, receiver
+
+
+def decoded(channel, heard):
+    """What each message decodes to, by kind."""
+    found = []
+    for message, draw in heard:
+        coder = channel.plain if message.kind is Kind.FULL else channel.compressor
+        found.append(coder.decode(message.parts, D, draw).dense())
+    return found
+
+
+@texts
+@channels
+def test_the_mean_receiver_is_the_mean_of_single_receivers(name, text):
+    """One aggregate state hears n senders as n receivers of one sender each do on average."""
+    channel = build(name, text)
+    single = [channel.receiver(None, like()) for _ in range(SENDERS)]
+    for _, _, heard, estimate, _ in run(channel, vectors()):
+        estimates = []
+        for i, one in enumerate(heard):
+            alone, single[i] = channel.receive(single[i], [one])
+            estimates.append(alone)
+        np.testing.assert_allclose(estimate, np.mean(estimates, axis=0), rtol=0, atol=1e-13)
+
+
+@texts
+def test_direct_estimates_the_decoded_vector(text):
+    """Direct: the estimate is the mean of what decodes, and nothing is remembered."""
+    channel = build("direct", text)
+    for before, after, heard, estimate, _ in run(channel, vectors()):
+        assert [None] * SENDERS == before == after
+        np.testing.assert_allclose(estimate, np.mean(decoded(channel, heard), axis=0), atol=1e-13)
+
+
+@texts
+def test_memory_keeps_both_ends_together(text):
+    """Memory: the receiver's h is the mean of the senders' h; each moves by α decoded c."""
+    channel = build("memory", text)
+    mean = np.zeros(D)
+    for before, after, heard, estimate, receiver in run(channel, vectors()):
+        c = decoded(channel, heard)
+        for old, new, said in zip(before, after, c, strict=True):
+            np.testing.assert_allclose(new, old + channel.alpha * said, rtol=1e-14, atol=1e-15)
+        np.testing.assert_allclose(receiver, np.mean(after, axis=0), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(estimate, mean + np.mean(c, axis=0), rtol=0, atol=1e-13)
+        mean = receiver
+
+
+@texts
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_memory_with_one_sender_agrees_to_the_last_bit(text, dtype):
+    """Memory with one sender: the two h are equal bit for bit, wire rounding or not."""
+    channel = build("memory", text, senders=1)
+    known = vectors(dtype)[0, 0]
+    for _, (h,), _, _, receiver in run(channel, vectors(dtype, 1), known):
+        assert h.tolist() == receiver.tolist()
+        assert dtype == h.dtype == receiver.dtype
+
+
+@texts
+@pytest.mark.parametrize("name", ["error-feedback", "error-feedback, damped"])
+def test_error_feedback_loses_nothing(name, text):
+    """ErrorFeedback: c + e' = v + η e with the decoded c, so that with η = 1 Σc + e = Σv."""
+    channel, sequence = build(name, text), vectors()
+    spoken = np.zeros((SENDERS, D))
+    for t, (before, after, heard, _, _) in enumerate(run(channel, sequence)):
+        for i, c in enumerate(decoded(channel, heard)):
+            expected = sequence[t, i] + channel.eta * before[i]
+            np.testing.assert_allclose(after[i] + c, expected, rtol=1e-13, atol=1e-12)
+            spoken[i] += c
+    if channel.eta == 1.0:
+        total = sequence.sum(axis=0)
+        np.testing.assert_allclose(spoken + np.array(after), total, rtol=1e-12, atol=1e-10)
+
+
+@texts
+def test_marina_follows_its_coin(text):
+    """Marina: the coin says FULL or DELTA to all; the estimate is v̂ = v, or v̂ + mean C(v − v_prev).
+
+    v_prev is the sender's true previous vector. The first vector always goes in full.
+    """
+    channel, sequence = build("marina", text), vectors()
+    held, kinds = None, []
+    for t, (before, after, heard, estimate, _) in enumerate(run(channel, sequence)):
+        full = t == 0 or key(t, 0).coin(channel.p)
+        assert {Kind.FULL if full else Kind.DELTA} == {message.kind for message, _ in heard}
+        kinds.append(full)
+        assert all(
+            new is vector or new.tolist() == vector.tolist()
+            for new, vector in zip(after, sequence[t], strict=True)
+        )
+        if full:
+            held = sequence[t].mean(axis=0)
+        else:
+            said = []
+            for i in range(SENDERS):
+                change = sequence[t, i] - before[i]
+                said.append(channel.compressor.compress(change, key(t, i)).dense())
+            held = held + np.mean(said, axis=0)
+        np.testing.assert_allclose(estimate, held, rtol=0, atol=1e-12)
+    assert {True, False} == set(kinds)
+
+
+def test_marina_rounds_again_only_until_the_next_coin():
+    """Half-precision deltas drift from v by wire rounding; a full vector ends the drift."""
+    channel, sequence = build("marina", "f16", senders=1), vectors(senders=1, rounds=40)
+    drifts = []
+    for t, (*_, heard, estimate, _) in enumerate(run(channel, sequence)):
+        drift = np.abs(estimate - sequence[t, 0]).max()
+        if heard[0][0].kind is Kind.FULL:
+            assert drift == 0
+        else:
+            drifts.append(drift)
+    assert 0 < max(drifts) < 1e-2
+
+
+def test_marina_starts_from_what_both_know():
+    """With a first vector known to both ends, the first message may be a difference."""
+    channel, known = build("marina", "identity+f64"), vectors()[0, 0]
+    first = next(t for t in range(99) if not key(t, 0).coin(channel.p))
+    (message,), _ = channel.send(channel.sender(known, like()), 2 * known, [key(first, 0)])
+    assert Kind.DELTA is message.kind
+    estimate, _ = channel.receive(channel.receiver(known, like()), [(message, key(first, 0))])
+    np.testing.assert_allclose(estimate, 2 * known, rtol=1e-15)
+
+
+def test_marina_refuses_to_begin_with_a_difference():
+    """A DELTA with nothing to add it to is the sender's fault."""
+    channel = build("marina", "identity+f64")
+    payload = channel.compressor.compress(vectors()[0, 0], key(0, 0))
+    delta = Message(Kind.DELTA, payload.parts)
+    with pytest.raises(RemoteProtocolError, match="did not come in full"):
+        channel.receive(channel.receiver(None, like()), [(delta, key(0, 0))])
+
+
+@channels
+def test_a_message_of_another_kind_is_refused(name):
+    """Each channel hears the kinds it speaks, and one kind a round; else RemoteProtocolError."""
+    channel = build(name, "identity+f64")
+    part = channel.compressor.compress(vectors()[0, 0], key(1, 0)).parts
+    state = channel.receiver(like(), like())
+    spoken = SPEAKS.get(type(channel), {Kind.FULL, Kind.DELTA})
+    for kind in Kind:
+        heard = [(Message(kind, part), key(1, 0))]
+        if kind in spoken:
+            channel.receive(state, heard)
+            continue
+        with pytest.raises(RemoteProtocolError, match=f"a {kind.name} message"):
+            channel.receive(state, heard)
+    good = min(spoken)
+    mixed = [(Message(kind, part), key(1, 0)) for kind in (good, *(set(Kind) - {good}))]
+    with pytest.raises(RemoteProtocolError):
+        channel.receive(state, mixed)
+
+
+@channels
+@pytest.mark.parametrize("text", TEXTS)
+def test_damaged_messages_are_refused(name, text):
+    """A message that does not decode is a RemoteProtocolError, whatever else was heard."""
+    channel = build(name, text)
+    for _, _, heard, _, receiver in run(channel, vectors(rounds=4)):
+        message, draw = heard[-1]
+        cut = Message(message.kind, (*message.parts[:-1], message.parts[-1][:-1]))
+        with pytest.raises(RemoteProtocolError):
+            channel.receive(receiver, [*heard[:-1], (cut, draw)])
+
+
+@pytest.mark.parametrize("name", ["memory", "error-feedback"])
+def test_shared_states_refuse_several_messages(name):
+    """One memory or error cannot follow n different messages."""
+    channel = build(name, "rand-k:3")
+    draws = [key(1, i) for i in range(SENDERS)]
+    with pytest.raises(SpecError, match="one message for all"):
+        channel.send(channel.sender(None, like()), vectors()[0, 0], draws)
+
+
+def test_direct_and_marina_speak_one_message_a_key():
+    """Several keys give several messages in their order; a full vector is one object for all."""
+    v, draws = vectors()[0, 0], [key(1, i) for i in range(SENDERS)]
+    direct = build("direct", "rand-k:3+f64")
+    messages, _ = direct.send(None, v, draws)
+    expected = [direct.compressor.compress(v, draw).dense().tolist() for draw in draws]
+    assert expected == [
+        d.tolist() for d in decoded(direct, list(zip(messages, draws, strict=True)))
+    ]
+    marina = build("marina", "rand-k:3+f64")
+    full, _ = marina.send(None, v, draws)
+    assert 1 == len({id(message) for message in full})
+    assert SENDERS == len(full)
+
+
+@texts
+@channels
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_states_keep_their_dtype_and_are_never_written(name, text, dtype):
+    """Estimates and states are of the vectors' dtype; old states and vectors stay as they were."""
+    channel, sequence = build(name, text, values="f32"), vectors(dtype)
+    known = like(dtype)
+    known.flags.writeable = False
+    sequence.flags.writeable = False
+    for before, after, _, estimate, _ in run(channel, sequence, known):
+        for state in (*before, *after, estimate):
+            if state is not None:
+                assert dtype == state.dtype
+                state.flags.writeable = False
+
+
+def test_a_broadcast_key_serves_every_receiver():
+    """With the key of all workers, each receiver decodes the same estimate from one message."""
+    for name in CHANNELS:
+        channel = build(name, "rand-k:3+f64")
+        draw = key(1, ALL)
+        (message,), _ = channel.send(channel.sender(like(), like()), vectors()[0, 0], [draw])
+        estimates = [
+            channel.receive(channel.receiver(like(), like()), [(received(message), draw)])[0]
+            for _ in range(2)
+        ]
+        assert estimates[0].tolist() == estimates[1].tolist()

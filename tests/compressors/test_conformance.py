@@ -1,0 +1,263 @@
+"""What every compressor keeps: both ends decode the same, sizes, errors, hostile bytes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netcomp.compressors import COMPRESSORS, parse_compressor
+from netcomp.draw import ALL
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from support.notations import ALL_TEXTS, ATOMS, PAIRS, QUANTIZERS, SPARSIFIERS, key, resolved
+
+SIZES = [(1, 1), (1, 3), (3, 7), (7, 3), (12, 4), (9, 9), (41, 5), (4100, 3)]
+
+texts = pytest.mark.parametrize("text", ALL_TEXTS)
+sizes = pytest.mark.parametrize(("d", "n"), SIZES)
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+seeded = settings(derandomize=True, deadline=None, max_examples=25, database=None)
+
+
+def vector(d, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).normal(size=d).astype(dtype)
+
+
+def hand_over(parts):
+    """The parts as another process has them: bytes of its own, read-only."""
+    return [memoryview(bytes(part)) for part in parts]
+
+
+def same_bits(a, b):
+    return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def test_the_list_is_complete():
+    """Every registered name is tested, alone and, if it can be, with every counterpart."""
+    assert set(COMPRESSORS.names()) == {text.partition(":")[0] for text in ATOMS}
+    assert len(SPARSIFIERS) * len(QUANTIZERS) == len(PAIRS)
+    assert {"identity", "rand-k:25%", "perm-k", "top-k:25%"} <= set(SPARSIFIERS)
+    assert {"natural", "f16", "f32", "f64"} == set(QUANTIZERS)
+
+
+@texts
+@sizes
+@dtypes
+def test_the_receiver_decodes_what_the_sender_has(text, d, n, dtype):
+    """decode(parts) equals the sender's payload bit for bit, for each worker's key."""
+    compressor = resolved(text, d, n)
+    for worker in range(min(n, 4)):
+        sent = compressor.compress(vector(d, worker, dtype), key(worker))
+        heard = compressor.decode(hand_over(sent.parts), d, key(worker))
+        for as_type in (np.float32, np.float64):
+            assert same_bits(sent.dense(as_type), heard.dense(as_type))
+            assert (d,) == heard.dense(as_type).shape
+        assert (d, sent.nbytes, sent.paper_bits) == (heard.dim, heard.nbytes, heard.paper_bits)
+        assert (sent.indices is None) == (heard.indices is None)
+        if sent.indices is not None:
+            assert sent.indices.tolist() == heard.indices.tolist()
+
+
+@texts
+@sizes
+@dtypes
+def test_add_to_is_the_dense_vector_times_the_weight(text, d, n, dtype):
+    """add_to(out, w) equals out + w · dense, in the dtype of out."""
+    payload = resolved(text, d, n).compress(vector(d), key())
+    for weight in (1.0, -1.0, 1 / 3):
+        out = vector(d, 1, dtype)
+        expected = out + payload.dense(dtype) * weight
+        payload.add_to(out, weight)
+        assert same_bits(expected, out)
+
+
+@texts
+@sizes
+@dtypes
+def test_zero_stays_zero_and_the_input_is_left_alone(text, d, n, dtype):
+    """C(0) = 0, and compressing writes nothing into the vector."""
+    compressor = resolved(text, d, n)
+    zeros, v = np.zeros(d, dtype), vector(d, dtype=dtype)
+    assert [0.0] * d == compressor.compress(zeros, key()).dense().tolist()
+    before = v.copy()
+    payload = compressor.compress(v, key())
+    dense = payload.dense(dtype)
+    dense += 1.0
+    assert same_bits(before, v)
+    assert not np.array_equal(dense, payload.dense(dtype))
+
+
+@texts
+@sizes
+def test_the_key_decides_everything(text, d, n):
+    """The same key gives the same bytes and indices, whatever else was compressed between."""
+    compressor = resolved(text, d, n)
+    first = compressor.compress(vector(d), key())
+    compressor.compress(vector(d, 9), key(round_=7))
+    again = compressor.compress(vector(d), key())
+    assert [bytes(part) for part in first.parts] == [bytes(part) for part in again.parts]
+    assert same_bits(first.dense(), again.dense())
+
+
+@texts
+def test_rounds_differ_where_there_is_randomness(text):
+    """A compressor with ω > 0 gives different results in different rounds; ω = 0 the same."""
+    compressor = resolved(text, 41, 5)
+    dense = {compressor.compress(vector(41), key(round_=t)).dense().tobytes() for t in range(8)}
+    random = "rand-k" in text or "perm-k" in text or "natural" in text
+    assert (8 if random else 1) == len(dense)
+
+
+@texts
+@sizes
+def test_sizes_are_as_announced(text, d, n):
+    """The largest payload of all workers is max_bytes; paper bits average to paper_bits."""
+    compressor = resolved(text, d, n)
+    payloads = [
+        compressor.compress(vector(d), key(worker, round_))
+        for worker in range(n)
+        for round_ in range(3)
+    ]
+    assert compressor.max_bytes(d) == max(payload.nbytes for payload in payloads)
+    assert all(payload.nbytes == sum(map(len, payload.parts)) for payload in payloads)
+    kept = np.mean([payload.values.size for payload in payloads])
+    np.testing.assert_allclose(compressor.density(d), kept, rtol=1e-12)
+    bits = np.mean([payload.paper_bits for payload in payloads])
+    np.testing.assert_allclose(compressor.paper_bits(d), bits, rtol=1e-12)
+
+
+@texts
+@sizes
+def test_a_resolved_notation_reads_back(text, d, n):
+    """parse(str(c)) resolves to c again, and str is stable."""
+    compressor = resolved(text, d, n)
+    again = parse_compressor(str(compressor)).resolve(d, n)
+    assert compressor == again
+    assert str(compressor) == str(again)
+    assert compressor == compressor.resolve(d, n)
+
+
+@texts
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@dtypes
+def test_a_vector_that_is_not_finite_is_refused(text, bad, dtype):
+    """NotFinite names the first bad index, the worker and the round; kept or not."""
+    compressor = resolved(text, 12, 4)
+    v = vector(12, dtype=dtype)
+    v[[5, 7]] = bad, np.inf
+    with pytest.raises(NotFinite, match=r"index 5") as caught:
+        compressor.compress(v, key(worker=3))
+    assert (5, 3, 2) == (caught.value.index, caught.value.worker, caught.value.round)
+    if not compressor.correlated:
+        with pytest.raises(NotFinite, match="the server") as caught:
+            compressor.compress(v, key(worker=ALL))
+        assert caught.value.worker is None
+
+
+@texts
+def test_overflow_of_the_wire_format_names_the_coordinate(text):
+    """A finite value that its format cannot carry is refused by coordinate, or not sent."""
+    compressor = resolved(text, 12, 4)
+    largest = 1e30 if "f64" in text else 1e5 if "f16" in text else 3e38
+    for coordinate in range(12):
+        v = np.zeros(12, np.float32 if "f64" not in text else np.float64)
+        v[coordinate] = largest
+        try:
+            payload = compressor.compress(v, key(worker=1))
+        except NotFinite as error:
+            assert (coordinate, 1) == (error.index, error.worker)
+        else:
+            assert np.isfinite(payload.dense()).all()
+
+
+@pytest.mark.parametrize("text", ["natural", "f16", "rand-k:12+natural", "top-k:1+f16"])
+def test_what_cannot_be_carried_is_refused(text):
+    """2¹²⁷ is too large for natural, 65520 for f16: refused, and not by a warning."""
+    v = np.zeros(12)
+    v[3] = 2.0**127 if "natural" in text else 65520.0
+    with pytest.raises(NotFinite) as caught:
+        resolved(text, 12, 4).compress(v, key())
+    assert 3 == caught.value.index
+
+
+@pytest.mark.parametrize("text", ["rand-k:13", "top-k:13", "rand-k:0", "top-k:k=0"])
+def test_counts_outside_the_dimension_are_refused(text):
+    """k outside 1 … d is a SpecError with the parameter's name."""
+    with pytest.raises(SpecError, match=r"outside 1\.\.d = 12") as caught:
+        resolved(text, 12, 4)
+    assert f"{text.partition(':')[0]}.k" == caught.value.field
+
+
+def test_perm_k_is_refused_as_one_message_for_all():
+    """Without a worker's number, or with one that does not exist, perm-k has no part to give."""
+    compressor = resolved("perm-k", 12, 4)
+    for worker in (ALL, 4):
+        with pytest.raises(SpecError, match="one message for all"):
+            compressor.compress(vector(12), key(worker=worker))
+
+
+@texts
+@pytest.mark.parametrize(("d", "n"), [(12, 4), (3, 7)])
+def test_wrong_lengths_are_the_peers_fault(text, d, n):
+    """A part missing, added, cut or longer by any byte is a RemoteProtocolError."""
+    compressor = resolved(text, d, n)
+    for worker in range(n):
+        parts = hand_over(compressor.compress(vector(d), key(worker)).parts)
+        wrong = [[], parts[:-1], [*parts, memoryview(b"")], [*parts, parts[0]]]
+        for i, part in enumerate(parts):
+            others = (part[:-1], memoryview(bytes(part) + b"\0"), memoryview(bytes(part) * 2))
+            wrong += [[*parts[:i], other, *parts[i + 1 :]] for other in others]
+        for other in wrong:
+            if list(map(bytes, other)) != list(map(bytes, parts)):
+                with pytest.raises(RemoteProtocolError):
+                    compressor.decode(other, d, key(worker))
+
+
+@texts
+@seeded
+@given(data=st.data())
+def test_hostile_bytes_raise_nothing_else(text, data):
+    """Any parts at all decode to a payload of dimension d, or raise RemoteProtocolError."""
+    d, n = data.draw(st.sampled_from([(1, 1), (5, 2), (12, 4), (3, 7)]))
+    compressor, worker = resolved(text, d, n), data.draw(st.integers(0, n - 1))
+    parts = [bytearray(part) for part in compressor.compress(vector(d), key(worker)).parts]
+    for part in parts:
+        for _ in range(data.draw(st.integers(0, 3)) if part else 0):
+            part[data.draw(st.integers(0, len(part) - 1))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        parts = data.draw(st.lists(st.one_of(st.sampled_from(parts), st.binary(max_size=60))))
+    try:
+        payload = compressor.decode(hand_over(parts), d, key(worker))
+    except RemoteProtocolError:
+        return
+    out = np.zeros(d)
+    payload.add_to(out)
+    assert (d,) == payload.dense().shape
+    assert payload.indices is None or len(set(payload.indices.tolist())) == payload.values.size
+
+
+@pytest.mark.parametrize(
+    "indices", [[0, 1, 12], [0, 1, 2**32 - 1], [3, 2, 5], [3, 3, 5], [5, 4, 3]]
+)
+def test_stray_indices_are_refused(indices):
+    """Indices of top-k that are not below d, repeat or do not increase are refused."""
+    compressor = resolved("top-k:3", 12, 4)
+    parts = hand_over(compressor.compress(vector(12), key()).parts)
+    parts[0] = memoryview(np.array(indices, "<u4").tobytes())
+    with pytest.raises(RemoteProtocolError, match="indices"):
+        compressor.decode(parts, 12, key())
+
+
+def test_top_k_takes_the_largest_and_of_equal_ones_the_first():
+    """The k largest magnitudes in increasing order of index; ties go to the lower index."""
+    v = np.array([1.0, -3.0, 2.0, 3.0, -2.0, 2.0])
+    payload = resolved("top-k:3", 6, 1).compress(v, key())
+    assert [1, 2, 3] == payload.indices.tolist()
+    assert [0.0, -3.0, 2.0, 3.0, 0.0, 0.0] == payload.dense().tolist()
+
+
+def test_identity_carries_its_format_exactly():
+    """Identity in f64 returns a float64 vector itself, in f32 and f16 its rounding."""
+    v = vector(41)
+    for name, dtype in (("f64", np.float64), ("f32", np.float32), ("f16", np.float16)):
+        expected = v.astype(dtype).astype(np.float64)
+        assert same_bits(expected, resolved(name, 41, 1).compress(v, key()).dense())

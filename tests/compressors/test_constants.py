@@ -1,0 +1,232 @@
+"""The class constants ω, δ, θ: exactly where randomness is finite, else by Monte Carlo.
+
+A Monte Carlo mean may miss its law by 5 standard errors, never by a fudge: a correct
+implementation would fail one such comparison in about two million choices of seeds.
+"""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from netcomp.coding.floats import natural_decode, natural_encode
+from netcomp.draw import ALL
+from support.notations import ALL_TEXTS, key, resolved
+
+CONFIDENCE = 1 - 1e-6
+DRAWS = 500
+ERRORS = 5.0
+SIZES = [(12, 4), (3, 8)]  # perm-k with blocks, and with q = 2 owners a coordinate
+UNBIASED = [text for text in ALL_TEXTS if resolved(text, 12, 4).omega(12) is not None]
+
+seeded = settings(derandomize=True, deadline=None, max_examples=100, database=None)
+
+
+def vectors(d, text):
+    """Adversarial vectors, exact in half precision; huge and tiny where the format can."""
+    rng = np.random.default_rng(3)
+    spread = rng.integers(-256, 257, d) / 64
+    one = np.zeros(d)
+    one[d // 2] = -85 / 64  # mantissa near 1/3: natural's variance is largest there
+    found = {"spread": spread, "one-hot": one, "constant": np.full(d, 85 / 64)}
+    found["heavy-tailed"] = 2.0 ** rng.integers(-6, 7, d) * rng.choice([-1.0, 1.5], d)
+    if "f16" not in text:
+        found |= {"huge": spread * 2.0**110, "tiny": spread * 2.0**-110}
+    return found
+
+
+def interval(samples):
+    """Mean and half width of the confidence interval along the first axis."""
+    return samples.mean(axis=0), ERRORS * samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+
+
+def squared_errors(samples, v):
+    return ((samples - v) ** 2).sum(axis=1) / (v @ v)
+
+
+@pytest.mark.parametrize("text", ALL_TEXTS)
+@pytest.mark.parametrize(("d", "n"), SIZES)
+def test_declared_constants_bound_the_error(text, d, n):
+    """E C(v) = v and E‖C(v)−v‖² ≤ ω‖v‖² where ω is declared, ≤ (1−δ)‖v‖² where δ is."""
+    compressor = resolved(text, d, n)
+    omega, delta = compressor.omega(d), compressor.delta(d)
+    assert compressor.unbiased is (omega is not None)
+    assert omega is not None or delta is not None
+    for v in vectors(d, text).values():
+        samples = np.array(
+            [compressor.compress(v, key(1, t)).dense() for t in range(2 if omega == 0 else DRAWS)]
+        )
+        error, width = interval(squared_errors(samples, v))
+        if delta is not None:
+            assert 0 < delta <= 1
+            assert error - width <= 1 - delta + 1e-12
+        if omega is not None:
+            assert error - width <= omega + 1e-12
+            mean, widths = interval(samples)
+            assert (np.abs(mean - v) <= widths + 1e-12 * np.abs(v)).all()
+
+
+@pytest.mark.parametrize("text", UNBIASED)
+@pytest.mark.parametrize("collection", ["same", "independent"])
+@pytest.mark.parametrize(("d", "n"), SIZES)
+def test_theta_bounds_the_error_of_the_mean(text, collection, d, n):
+    """E‖(1/n) Σ C_i(v) − v‖² ≤ θ‖v‖², one draw for all or one a worker."""
+    compressor = resolved(text, d, n)
+    if compressor.correlated and collection == "same":
+        return
+    theta = compressor.theta(d, n, collection)
+    speakers = range(n) if collection == "independent" else [ALL]
+    for v in (vectors(d, text)["constant"], vectors(d, text)["spread"]):
+        samples = np.array(
+            [
+                np.mean([compressor.compress(v, key(i, t)).dense() for i in speakers], axis=0)
+                for t in range(DRAWS // 3)
+            ]
+        )
+        error, width = interval(squared_errors(samples, v))
+        assert error - width <= theta + 1e-12
+        if theta == 0:
+            np.testing.assert_allclose(samples, np.broadcast_to(v, samples.shape), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("d", "n", "theta"), [(8, 4, 1 / 8), (3, 8, 1 / 16), (2, 8, 1 / 32)])
+def test_theta_of_perm_k_with_natural_is_attained(d, n, theta):
+    """1/8, divided by the q owners of a coordinate when d < n: equality for 4/3 · 2^e."""
+    compressor = resolved("perm-k+natural", d, n)
+    assert theta == compressor.theta(d, n, "independent")
+    v = np.full(d, 4 / 3)
+    samples = np.array(
+        [
+            np.mean([compressor.compress(v, key(i, t)).dense() for i in range(n)], axis=0)
+            for t in range(DRAWS)
+        ]
+    )
+    error, width = interval(squared_errors(samples, v))
+    assert abs(error - theta) <= width
+
+
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (5, 1), (6, 2), (7, 4), (5, 5)])
+def test_rand_k_formula_over_all_subsets(d, k):
+    """Over all k-subsets, (d/k) v_S has mean v and mean squared error (d/k − 1)‖v‖², exactly.
+
+    The real code is the formula on the subset its key gives, and its ω is d/k − 1.
+    """
+    compressor = resolved(f"rand-k:{k}+f64", d, 1)
+    v = np.arange(1.0, d + 1)
+    exact = [Fraction(int(x)) for x in v]
+    results = []
+    for kept in combinations(range(d), k):
+        results.append([Fraction(d, k) * x if i in kept else 0 for i, x in enumerate(exact)])
+    count, norm = len(results), sum(x * x for x in exact)
+    assert exact == [sum(column) / count for column in zip(*results, strict=True)]
+    errors = [sum((a - b) ** 2 for a, b in zip(result, exact, strict=True)) for result in results]
+    assert Fraction(d - k, k) * norm == sum(errors) / count
+    assert d / k - 1 == compressor.omega(d)
+    for t in range(20):
+        payload = compressor.compress(v, key(round_=t))
+        kept = set(payload.indices.tolist())
+        expected = [d / k * x if i in kept else 0.0 for i, x in enumerate(v)]
+        assert (expected, k) == (payload.dense().tolist(), len(kept))
+
+
+def test_rand_k_error_is_attained():
+    """By Monte Carlo too, the error of rand-k is d/k − 1 and not less: the bound is tight."""
+    compressor, v = resolved("rand-k:3+f64", 12, 1), vectors(12, "f64")["spread"]
+    samples = np.array([compressor.compress(v, key(0, t)).dense() for t in range(4 * DRAWS)])
+    error, width = interval(squared_errors(samples, v))
+    assert abs(error - compressor.omega(12)) <= width
+
+
+class FixedWords:
+    """A stream whose 32-bit words are given."""
+
+    def __init__(self, word):
+        self.word = word
+
+    def words32(self, count):
+        return np.full(count, self.word, np.uint32)
+
+
+def _natural(x, word):
+    coded = natural_encode(np.array([x], np.float32), FixedWords(word))
+    return Fraction(float(natural_decode(*coded)[0]))
+
+
+@seeded
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(0, 511))
+def test_natural_is_unbiased_exactly(x, high_bits):
+    """Two neighbouring powers of two; their exact probabilities give mean x, error ≤ x²/8.
+
+    The 23 low bits of the word decide, monotonically, so the two words at the threshold
+    2²³ − mantissa prove P(up) = mantissa / 2²³. The 9 high bits change nothing. Below
+    2⁻¹²⁶ (subnormal) the neighbours are 0 and 2⁻¹²⁶: no bias, but no bound of 1/8 either.
+    """
+    assume(abs(x) < 2.0**127)
+    mantissa = int(np.float32(x).view(np.uint32)) & (2**23 - 1)
+    threshold = 2**23 - mantissa
+    noise = high_bits << 23
+    down = _natural(x, noise | 0)
+    if mantissa == 0:
+        assert Fraction(x) == down == _natural(x, noise | (2**23 - 1))
+        return
+    up = _natural(x, noise | (2**23 - 1))
+    assert (down, up) == (_natural(x, noise | threshold - 1), _natural(x, noise | threshold))
+    share = Fraction(mantissa, 2**23)
+    assert Fraction(x) == (1 - share) * down + share * up
+    error = (1 - share) * (down - Fraction(x)) ** 2 + share * (up - Fraction(x)) ** 2
+    if abs(x) >= 2.0**-126:
+        assert abs(up) == 2 * abs(down)
+        assert error <= Fraction(x) ** 2 / 8
+
+
+PERM_SIZES = [(d, n) for d in (1, 2, 3, 7, 8, 13) for n in (1, 2, 3, 4, 8, 13)] + [(4099, 6)]
+
+
+@pytest.mark.parametrize(("d", "n"), PERM_SIZES)
+def test_perm_k_averages_to_the_vector(d, n):
+    """(1/n) Σ C_i(v) = v exactly, every round; n | d or not, d < n included.
+
+    Integers, so that n v_j and its quotient have no rounding. For d < n each coordinate has
+    exactly q = ⌊n/d⌋ owners and n − qd workers own nothing (marina-p-m3.txt Lemma A.6).
+    """
+    compressor = resolved("perm-k+f64", d, n)
+    v = np.arange(1.0, d + 1)
+    copies = max(1, n // d)
+    factor = n - 1 if d >= n else n / copies - 1
+    assert (factor, 0) == (compressor.omega(d), compressor.theta(d, n, "independent"))
+    for t in range(3):
+        payloads = [compressor.compress(v, key(i, t)) for i in range(n)]
+        # The factor n/q may have a rounding; copies · (n/q) · v / n has none once rounded.
+        total = np.sum([payload.dense() for payload in payloads], axis=0)
+        np.testing.assert_allclose(total / n, v, rtol=1e-15)
+        if n % copies == 0:
+            assert v.tolist() == (total / n).tolist()
+        kept = np.concatenate([payload.indices for payload in payloads])
+        assert [copies] * d == np.bincount(kept, minlength=d).tolist()
+        sizes = {payload.indices.size for payload in payloads}
+        assert sizes <= ({d // n, -(-d // n)} if d >= n else {0, 1})
+
+
+@pytest.mark.parametrize(("d", "n"), [(8, 4), (7, 3), (5, 4), (4, 4), (3, 7), (1, 3), (3, 8)])
+def test_perm_k_owns_equally_often(d, n):
+    """Each coordinate belongs to each worker equally often: chi-square, per coordinate.
+
+    q of n workers own a coordinate in a round, so the counts' covariance is
+    q(n−q)/(n(n−1)) times the centring matrix, and the statistic has n − 1 degrees.
+    """
+    compressor, rounds = resolved("perm-k", d, n), 2500
+    copies = max(1, n // d)
+    owned = np.zeros((n, d))
+    for t in range(rounds):
+        for i in range(n):
+            owned[i, compressor.compress(np.ones(d), key(i, t)).indices] += 1
+    if copies == n:
+        assert (owned == rounds).all()
+        return
+    spread = rounds * copies * (n - copies) / (n * (n - 1))
+    statistics = ((owned - rounds * copies / n) ** 2).sum(axis=0) / spread
+    assert (statistics < chi2.ppf(CONFIDENCE, n - 1)).all()

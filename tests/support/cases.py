@@ -1,0 +1,61 @@
+"""Small problems with heterogeneous workers, and the constants their theorems ask for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netcomp.algorithms import Constants
+from netcomp.data import Dataset, equal
+from netcomp.draw import Draw
+from netcomp.problems import (
+    LocalOracle,
+    NonconvexLogistic,
+    Problem,
+    QuadraticHeterogeneous,
+    QuadraticHomogeneous,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """f_1, …, f_n with a starting point that is not stationary."""
+
+    oracles: tuple[LocalOracle, ...]
+    x0: np.ndarray
+    constants: Constants
+
+    @property
+    def d(self) -> int:
+        return self.oracles[0].dim
+
+    @property
+    def n(self) -> int:
+        return len(self.oracles)
+
+
+def _case(problem: Problem, oracles) -> Case:
+    local = [oracle.constants["L"] for oracle in oracles]
+    constants = Constants.gather(local, problem.joint(oracles), {})
+    x0 = np.random.default_rng(6).normal(size=oracles[0].dim)
+    return Case(tuple(oracles), x0, constants)
+
+
+def _quadratic(problem: Problem, n: int) -> Case:
+    return _case(problem, [problem.oracle(None, i, n, Draw(1)) for i in range(n)])
+
+
+def heterogeneous(d: int, n: int) -> Case:
+    return _quadratic(QuadraticHeterogeneous(dim=d, v=1.0, sigma=0.4), n)
+
+
+def homogeneous(d: int, n: int) -> Case:
+    return _quadratic(QuadraticHomogeneous(dim=d), n)
+
+
+def logistic(d: int, n: int) -> Case:
+    rng = np.random.default_rng(2)
+    data = Dataset("toy", rng.normal(size=(10 * n, d)), rng.choice([-1.0, 1.0], 10 * n), "0")
+    problem = NonconvexLogistic()
+    parts = equal(data.rows, n).parts
+    oracles = [problem.oracle(data.take(part), i, n, Draw(0)) for i, part in enumerate(parts)]
+    return _case(problem, oracles)

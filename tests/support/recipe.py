@@ -1,0 +1,104 @@
+"""The recipe of docs/randomness.md in plain Python integers: no numpy, no netcomp."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+
+MASK32, MASK64 = 2**32 - 1, 2**64 - 1
+GOLDEN = 0x9E3779B1
+
+
+class PlainStream:
+    """Steps 1 to 4: BLAKE2b of the key, then SFC64 written out."""
+
+    def __init__(
+        self,
+        seed: int,
+        round_: int = 0,
+        sub: int = 0,
+        direction: int = 0,
+        worker: int = MASK32,
+        purpose: int = 1,
+    ) -> None:
+        parts = (seed, round_, sub, direction, worker, purpose)
+        key = b"".join(int(part).to_bytes(8, "little") for part in parts)
+        digest = hashlib.blake2b(key, digest_size=24, person=b"netcomp-draw-1").digest()
+        self.a, self.b, self.c = (
+            int.from_bytes(digest[start : start + 8], "little") for start in (0, 8, 16)
+        )
+        self.counter = 1
+        self.words64(12)
+
+    def _next(self) -> int:
+        word = (self.a + self.b + self.counter) & MASK64
+        self.counter = (self.counter + 1) & MASK64
+        self.a = self.b ^ (self.b >> 11)
+        self.b = (self.c + (self.c << 3)) & MASK64
+        self.c = (((self.c << 24) | (self.c >> 40)) + word) & MASK64
+        return word
+
+    def words64(self, count: int) -> list[int]:
+        return [self._next() for _ in range(count)]
+
+    def words32(self, count: int) -> list[int]:
+        words = self.words64((count + 1) // 2)
+        return [half for word in words for half in (word & MASK32, word >> 32)][:count]
+
+    def uniforms(self, count: int) -> list[float]:
+        return [(word >> 11) / 2**53 for word in self.words64(count)]
+
+    def _below(self, bound: int) -> Iterator[int]:
+        while True:
+            product = (self._next() >> 32) * bound
+            if product & MASK32 >= 2**32 % bound:
+                yield product >> 32
+
+    def below(self, bound: int, count: int) -> list[int]:
+        return list(islice(self._below(bound), count))
+
+    def distinct(self, bound: int, count: int) -> list[int]:
+        if 2 * count > bound:
+            return sorted(set(range(bound)) - set(self.distinct(bound, bound - count)))
+        found: set[int] = set()
+        source = self._below(bound)
+        while len(found) < count:
+            found.add(next(source))
+        return sorted(found)
+
+
+def plain_permutation(d: int, stream: PlainStream) -> list[int]:
+    """Return the images of 0 … d−1: sorted words up to 4096, a Feistel network above."""
+    if d <= 4096:
+        words = stream.words64(d)
+        return sorted(range(d), key=lambda position: words[position])
+    keys = stream.words32(12)
+    bits = (d - 1).bit_length()
+
+    def walk(x: int) -> int:
+        x = _feistel(x, bits, keys)
+        while x >= d:
+            x = _feistel(x, bits, keys)
+        return x
+
+    return [walk(position) for position in range(d)]
+
+
+def _feistel(x: int, bits: int, keys: list[int]) -> int:
+    high = bits // 2
+    low = bits - high
+    left, right = x >> low, x & (2**low - 1)
+    for turn in range(6):
+        h = ((right ^ keys[2 * turn]) * GOLDEN) & MASK32
+        h = ((h ^ (h >> 15)) * (keys[2 * turn + 1] | 1)) & MASK32
+        left, right = right, left ^ (h >> (32 - high))
+        high, low = low, high
+    return left << low | right
+
+
+def plain_block(stream: PlainStream, d: int, n: int, worker: int) -> list[int]:
+    """Return the coordinates perm-k gives to one worker, in the order they travel in."""
+    seat = plain_permutation(n, stream)[worker]
+    if d < n:
+        coordinate = seat // (n // d)
+        return [coordinate] if coordinate < d else []
+    return plain_permutation(d, stream)[seat * d // n : (seat + 1) * d // n]

@@ -1,0 +1,55 @@
+"""Run a composition in memory, without sockets or frames, a round at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netcomp.algorithms import ALGORITHMS, Choice, Composition, Constants, compose
+from netcomp.draw import Draw
+from netcomp.roles import Array, Message, Oracle
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: where it began, what was said, and the states after it."""
+
+    number: int
+    point: Array
+    """x at the beginning of the round."""
+    down: Mapping[int, Message]
+    up: Mapping[int, Message]
+    server: Any
+    workers: tuple[Any, ...]
+
+
+def play(
+    parts: Composition, oracles: Sequence[Oracle], x0: Array, rounds: int, seed: int = 0
+) -> Iterator[Round]:
+    """Yield the rounds of a run, as the shell would drive the two roles."""
+    server = parts.server()
+    workers = [parts.worker(i) for i in range(parts.workers)]
+    state, states = server.init(x0), [worker.init(x0) for worker in workers]
+    for t in range(rounds):
+        draw, point, up = Draw(seed, t), server.model(state), {}
+        down = server.downlink(state, draw)
+        for i, worker in enumerate(workers):
+            states[i], up[i] = worker.step(states[i], received(down[i]), oracles[i], draw)
+        state = server.aggregate(state, {i: received(said) for i, said in up.items()}, draw)
+        yield Round(t, point, down, up, state, tuple(states))
+
+
+def received(message: Message) -> Message:
+    """Return the message as it comes out of a socket: read-only copies, no paper bits."""
+    return Message(message.kind, tuple(memoryview(bytes(part)) for part in message.parts))
+
+
+def models(
+    parts: Composition, oracles: Sequence[Oracle], x0: Array, rounds: int, seed: int = 0
+) -> list[Array]:
+    """Return x¹, …, x^rounds of a run."""
+    return [done.server.x for done in play(parts, oracles, x0, rounds, seed)]
+
+
+def composed(name: str, choice: Choice, d: int, n: int, constants: Constants) -> Composition:
+    """Return the composition of a catalogue name."""
+    return compose(ALGORITHMS.get(name).plan(choice, d, n, constants))
