@@ -52,7 +52,8 @@ class Constants:
         for name, value in given.items():
             if name not in CONSTANTS:
                 raise SpecError(
-                    f"algorithm.constants.{name}", f"no such constant; known: {', '.join(CONSTANTS)}"
+                    f"algorithm.constants.{name}",
+                    f"no such constant; known: {', '.join(CONSTANTS)}",
                 )
             known[name] = Constant(value, "given")
         return cls(known)

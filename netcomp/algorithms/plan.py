@@ -115,6 +115,16 @@ class Side:
 Rule = Callable[[Setting], float]
 
 
+def _settle(given: float | None, rule: Rule | None, setting: Setting) -> float:
+    """Return what the user gave, else what the entry's rule says, else 1.
+
+    A Python float: a numpy scalar would widen the states it is multiplied with.
+    """
+    if given is not None:
+        return float(given)
+    return float(rule(setting)) if rule else 1.0
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """A catalogue entry; `theorem` names what its rules come from, `needs` its constants."""
@@ -150,15 +160,10 @@ class Algorithm:
             collection=choice.collection or self.collection,
             constants=constants,
         )
-        for name, given, rule in (
-            ("p_up", choice.p_up, self.p_up),
-            ("p_down", choice.p_down, self.p_down),
-            ("alpha", choice.alpha, self.alpha),
-            ("beta", choice.momentum, self.beta),
-        ):
-            value = given if given is not None else (rule(setting) if rule else 1.0)
-            # A numpy scalar would widen the states it is multiplied with.
-            setting = replace(setting, **{name: float(value)})
+        setting = replace(setting, p_up=_settle(choice.p_up, self.p_up, setting))
+        setting = replace(setting, p_down=_settle(choice.p_down, self.p_down, setting))
+        setting = replace(setting, alpha=_settle(choice.alpha, self.alpha, setting))
+        setting = replace(setting, beta=_settle(choice.momentum, self.beta, setting))
         step = choice.step_size
         gamma = float(step.value * (self.gamma(setting) if step.of_theory else 1.0))
         return Plan(

@@ -85,7 +85,7 @@ def m3_step_perm_k(L: float, L_A: float, L_B: float, L_max: float, n: int) -> fl
 
     For perm-k down, rand-k with k = d/n up, p_P = p_D = 1/n and β = n^{−2/3}.
     """
-    return 1.0 / (L + 34.0 * (n * L_A + n ** (2 / 3) * (L_B + L_max)))
+    return 1.0 / (L + 34.0 * (n * L_A + math.pow(n, 2 / 3) * (L_B + L_max)))
 
 
 def m3_momentum(omega_P: float, omega_D: float, n: int) -> float:
@@ -95,7 +95,7 @@ def m3_momentum(omega_P: float, omega_D: float, n: int) -> float:
     that gives Thm 5.1's β = Θ(n^{−2/3}) for ω_P = ω_D = n − 1 and minimises the bound.
     """
     product = omega_D * omega_P * (omega_D + 1.0)
-    return 1.0 if product <= n else (n / product) ** (1 / 3)
+    return 1.0 if product <= n else math.cbrt(n / product)
 
 
 def m3_step(

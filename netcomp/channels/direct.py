@@ -14,7 +14,7 @@ __all__ = ["Direct"]
 
 @dataclass(frozen=True)
 class Direct(Channel):
-    """c = C(v); the estimate is c. (gd with the identity, dcgd with any compressor.)"""
+    """c = C(v), and the estimate is c: gd with the identity, dcgd with any compressor."""
 
     def sender(self, known: Array | None, like: Array) -> None:
         return None

@@ -62,7 +62,7 @@ def run_command(
     given |= _limits(rounds, target, seconds, seed, clock, out)
     given |= {"algorithm.name": algorithm, "algorithm.up": up, "algorithm.down": down}
     given["algorithm.step_size"] = step_size
-    result = execute(Spec.parse(tree_of(spec, given, assignments)), show=not json)
+    result = execute(Spec.parse(tree_of(spec, given, assignments)), show=not json, note=note)
     if result.run_dir is not None and not json:
         console = Console()
         console.print(run_table(result.summary))
@@ -100,7 +100,7 @@ def compare_command(
     given |= _limits(rounds, target, seconds, seed, clock, out)
     common, tables = contestants(tree_of(spec, given, assignments))
     tables = [contestant(text) for text in algorithm or []] or tables
-    outcome = compare(common, tables, show=not json, announce=lambda label: note(f"running {label}"))
+    outcome = compare(common, tables, show=not json, note=note)
     if json:
         print_json({"runs": list(outcome.summaries), "plot": outcome.plot, "dir": outcome.folder})
         return

@@ -58,16 +58,12 @@ def natural_encode(
     exponents = np.empty(values.size, dtype=np.uint8)
     for start in range(0, values.size, _CHUNK):
         part = slice(start, min(start + _CHUNK, values.size))
-        rounded = (bits[part] & _MAGNITUDE) + (
-            stream.words32(part.stop - part.start) & _MANTISSA
-        )
+        rounded = (bits[part] & _MAGNITUDE) + (stream.words32(part.stop - part.start) & _MANTISSA)
         exponents[part] = rounded >> _MANTISSA_BITS
     return exponents, np.packbits(np.signbit(values))
 
 
-def natural_decode(
-    exponents: NDArray[np.uint8], signs: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the float32 values of `natural_encode`; exponent 0 is zero."""
     bits = exponents.astype(np.uint32) << _MANTISSA_BITS
     bits |= np.unpackbits(signs, count=exponents.size).astype(np.uint32) << np.uint32(31)

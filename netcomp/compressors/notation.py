@@ -92,7 +92,9 @@ def _parse_part(
             key, value = (entry.params[0][0] if entry.params else ""), param
         if key not in allowed:
             known = ", ".join(allowed) or "none"
-            raise _error(field, text, param, column, f"{name} has no such parameter; known: {known}")
+            raise _error(
+                field, text, param, column, f"{name} has no such parameter; known: {known}"
+            )
         if key in given:
             raise _error(field, text, param, column, f"{key} is given twice")
         try:

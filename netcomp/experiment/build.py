@@ -31,7 +31,10 @@ from netcomp.wire.messages import VECTOR_OVERHEAD
 
 __all__ = ["Experiment", "data_folders", "load_local"]
 
-_DTYPES = {"f64": np.dtype(np.float64), "f32": np.dtype(np.float32)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "f64": np.dtype(np.float64),
+    "f32": np.dtype(np.float32),
+}
 
 
 def data_folders() -> list[Path]:

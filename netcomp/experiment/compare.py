@@ -23,7 +23,7 @@ __all__ = ["Comparison", "compare", "contestant", "contestants"]
 class Comparison:
     """The summaries in order of rank, each with its "label"; where the plot and all runs are."""
 
-    summaries: tuple[dict[str, Any], ...]
+    summaries: tuple[Mapping[str, Any], ...]
     folder: Path
     plot: Path
 
@@ -57,7 +57,7 @@ def compare(
     algorithms: Sequence[Mapping[str, Any]],
     *,
     show: bool = False,
-    announce: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Run every algorithm on the common spec and rank them.
 
@@ -76,8 +76,8 @@ def compare(
         specs.append((label, Spec.parse(merged(tree, changes))))
     summaries = []
     for label, spec in specs:
-        announce(label)
-        result = execute(spec, show=show, name=label)
+        note(f"running {label}")
+        result = execute(spec, show=show, name=label, note=note)
         summaries.append(_labelled(result, label))
     runs = [(summary["label"], summary["run_dir"]) for summary in summaries]
     target = specs[0][1].stop.grad_norm_sq

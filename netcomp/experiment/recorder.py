@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +43,14 @@ class Recorder:
         self,
         experiment: Experiment,
         *,
-        show: bool = False,
-        keep: bool = True,
-        note: Callable[[str], None] | None = None,
-        invitation: str = "",
+        show: bool,
+        keep: bool,
+        note: Callable[[str], None],
     ) -> None:
         self._experiment = experiment
         self._keep = keep
-        self._note = note or (lambda text: print(f"netcomp: {text}", file=sys.stderr))
-        self._invitation = invitation
+        self._note = note
+        self._invitation = ""
         self._show = show
         self._store: RunStore | None = None
         self._ledger: Ledger | None = None

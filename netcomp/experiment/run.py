@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from netcomp.protocol.coordinator import Coordinator
 
 __all__ = ["execute", "run", "serve", "work"]
 
+_LOG = logging.getLogger("netcomp")
+
 
 def run(spec: Spec | Mapping[str, Any] | str | Path, *, show: bool = False) -> Result:
     """Run an experiment and return its result: the API's counterpart of `netcomp run`.
@@ -41,14 +44,22 @@ def run(spec: Spec | Mapping[str, Any] | str | Path, *, show: bool = False) -> R
     return result
 
 
-def execute(spec: Spec, *, show: bool = False, keep: bool = True, name: str | None = None) -> Result:
+def execute(
+    spec: Spec,
+    *,
+    show: bool = False,
+    keep: bool = True,
+    name: str | None = None,
+    note: Callable[[str], None] = _LOG.info,
+) -> Result:
     """Run a spec here, cluster or virtual; an error that ends the run is in the result.
 
-    `show` displays the progress, `keep` writes a run folder, called after `name`.
+    `show` displays the progress, `keep` writes a run folder, called after `name`; `note` is
+    told what a user may want to know.
     """
     experiment = Experiment(spec, name or spec.algorithm.name)
     experiment.check_data()
-    recorder = Recorder(experiment, show=show, keep=keep)
+    recorder = Recorder(experiment, show=show, keep=keep, note=note)
     coordinator = _coordinator(experiment)
     with threadpool_limits(1):
         if spec.network.clock == "virtual":
@@ -62,9 +73,7 @@ def execute(spec: Spec, *, show: bool = False, keep: bool = True, name: str | No
     return recorder.finish(outcome, overhead, consistent=consistent, model=coordinator.model)
 
 
-def serve(
-    spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str], None]
-) -> Result:
+def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str], None]) -> Result:
     """Be the server of an experiment whose workers come from elsewhere.
 
     Raises `SpecError` naming the address when it cannot be listened on.
@@ -72,7 +81,7 @@ def serve(
     if spec.network.clock == "virtual":
         raise SpecError("network.clock", "a server with real workers has a real clock")
     experiment = Experiment(spec, spec.algorithm.name)
-    recorder = Recorder(experiment, show=show, note=note)
+    recorder = Recorder(experiment, show=show, keep=True, note=note)
     coordinator = _coordinator(experiment)
     server = Server(coordinator, experiment.links, recorder)
     try:

@@ -285,14 +285,14 @@ def merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         old = result.get(key)
         if key in ("up", "down") and isinstance(old, str) and isinstance(value, Mapping):
             old = {"compressor": old}  # the short form of the same table
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
     return result
 
 
-def _each(
-    value: str | list[str], workers: int, field: str, parse: Any
-) -> Sequence[float]:
+def _each(value: str | list[str], workers: int, field: str, parse: Any) -> Sequence[float]:
     if isinstance(value, str):
         return [parse(value, field)] * workers
     if len(value) != workers:

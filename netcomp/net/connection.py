@@ -160,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def _wake_at(self, due: float, now: float) -> None:
-        """Pump again at `due`; a timer that fires early finds nothing to write and sets a new one."""
+        """Pump again at `due`; a timer that fires early finds nothing due and sets a new one."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(due - now, self._woken)

@@ -30,16 +30,16 @@ class Observer(Protocol):
     """Who is told of a run's course; injected by the experiment."""
 
     def waiting(self, present: int, ready: int, needed: int) -> None:
-        """So many workers are here, so many of them ready."""
+        """Say how many workers are here and how many of them are ready."""
 
     def note(self, text: str) -> None:
-        """Something happened that a user may want to know."""
+        """Pass on what a user may want to know."""
 
     def record(self, record: RoundRecord) -> None:
-        """A round is done."""
+        """Take down a round that is done."""
 
     def reached(self, target: str) -> None:
-        """The round recorded last reached a target."""
+        """Note that the round recorded last reached a target."""
 
 
 @dataclass(slots=True)
@@ -74,9 +74,7 @@ class Server:
         self._finished: asyncio.Future[ins.Outcome] | None = None
         self._empty = asyncio.Event()
 
-    async def run(
-        self, host: str, port: int, listening: Callable[[str, int], None]
-    ) -> ins.Outcome:
+    async def run(self, host: str, port: int, listening: Callable[[str, int], None]) -> ins.Outcome:
         """Listen, gather the workers, run to the end, and close everything.
 
         `listening` is called with the address as soon as workers may connect (port 0 becomes

@@ -158,9 +158,7 @@ class _Worker:
                 return
             self._reply(event, clock(), partial(self._slot.answer, event, delivered))
 
-    def _answered(
-        self, event: Event, began: float, future: asyncio.Future[list[Outgoing]]
-    ) -> None:
+    def _answered(self, event: Event, began: float, future: asyncio.Future[list[Outgoing]]) -> None:
         self._computing = False
         if not future.cancelled():
             self._reply(event, began, future.result)

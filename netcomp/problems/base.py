@@ -89,10 +89,10 @@ class Problem(BaseModel, ABC):
         (MARINA-P and M3, Assumption 4.2), only where the paper gives them.
         """
 
-    def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:  # noqa: ARG002 - some draw it
+    def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:
         """Return the starting point, shape (dim,): zeros unless the problem says otherwise."""
         return np.zeros(dim)
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:  # noqa: ARG002 - the same
+    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
         """Return the exact least value of f where it is cheap to know, else None."""
         return None

@@ -87,7 +87,7 @@ class LinearProblem(Problem):
     smoothness: Literal["spectral", "row-norm"] = "spectral"
     """How L_i is bounded: sup|ℓ''| times λ_max(A_iᵀA_i)/m, or times max_j ‖a_ij‖²."""
 
-    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> LinearOracle:  # noqa: ARG002 - the shard says it all
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> LinearOracle:
         """Return f_i over `shard`; `DataError` without rows or with unusable targets."""
         if shard is None or shard.rows == 0:
             raise DataError(f"shard of worker {worker}", "this problem needs rows of a data set")
@@ -132,7 +132,7 @@ class NonconvexLogistic(_Classification):
     summary: ClassVar[str] = "binary classification, non-convex loss (1 - sigma(y<a,x>))^2"
     scalar: ClassVar[type[ScalarLoss]] = NonconvexLogisticLoss
 
-    def strong_convexity(self, oracle: LinearOracle) -> float:  # noqa: ARG002 - not convex
+    def strong_convexity(self, oracle: LinearOracle) -> float:
         """Return 0."""
         return 0.0
 
@@ -143,7 +143,7 @@ class Logistic(_Classification):
     summary: ClassVar[str] = "binary classification, logistic loss log(1 + exp(-y<a,x>))"
     scalar: ClassVar[type[ScalarLoss]] = LogisticLoss
 
-    def strong_convexity(self, oracle: LinearOracle) -> float:  # noqa: ARG002 - the same for any data
+    def strong_convexity(self, oracle: LinearOracle) -> float:
         """Return l2, exactly the infimum: σ(1 - σ) vanishes at both ends."""
         return self.l2
 

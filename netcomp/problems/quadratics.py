@@ -161,7 +161,7 @@ class QuadraticHomogeneous(QuadraticProblem):
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """The factor of T."""
 
-    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i, the same for every worker."""
         return QuadraticOracle(
             self.dim, self.scale, tridiagonal=True, linear="shared", draw=draw.shared()
@@ -191,7 +191,7 @@ class QuadraticHeterogeneous(QuadraticProblem):
             raise ValueError(f"sigma must be at most {_WIDEST:g} times v")
         return self
 
-    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i with the factor and the vector of this worker's key."""
         own = draw.at(worker=worker)
         factor = self.v + self._deviation(own.at(sub=_FACTOR))
@@ -223,7 +223,7 @@ class QuadraticScaledIdentity(QuadraticProblem):
     linear: Linear = "shared"
     """b_i: one standard normal vector for all, zero, or one a worker (F.1 does not say)."""
 
-    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:  # noqa: ARG002 - needs no shard
+    def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i with the factor of this worker's key."""
         own = draw.at(worker=worker)
         xi = sqrt(self.variance) * float(own.at(sub=_FACTOR).stream(Purpose.INIT).normals(1)[0])

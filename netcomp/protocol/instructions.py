@@ -111,9 +111,7 @@ class Tick:
     """The shell has done what it was told before a `Wake`, and tells the time."""
 
 
-Event = (
-    Joined | Prepared | Answered | Reported | Probed | Closed | Lost | Interrupt | Tick
-)
+Event = Joined | Prepared | Answered | Reported | Probed | Closed | Lost | Interrupt | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +191,7 @@ class Finished:
     outcome: Outcome
 
 
-Instruction = (
-    Admit | Refuse | Agree | Send | Wake | Waiting | Record | Reached | Finished
-)
+Instruction = Admit | Refuse | Agree | Send | Wake | Waiting | Record | Reached | Finished
 
 
 def told(worker: int, frame: Frame) -> Event:

@@ -68,6 +68,7 @@ class Slot:
         self._role: WorkerRole | None = None
         self._state: Any = None
         self._draw = Draw(0)
+        self._dtype: np.dtype[np.floating[Any]] = np.dtype(np.float64)
         self._next_round = 0
         self.worker: int | None = None
         self.stopped: str | None = None
@@ -97,6 +98,7 @@ class Slot:
         assert self._local is not None  # noqa: S101 — the session lets BEGIN follow WELCOME only
         self._role, x0, seed = self._local.begin(begin.plan)
         self._state = self._role.init(x0)
+        self._dtype = x0.dtype
         self._draw = Draw(seed)
 
     def _step(self, round_: int, message: Message, delivered: float) -> list[Outgoing]:
@@ -120,12 +122,9 @@ class Slot:
     def _probed(self, round_: int, message: Message) -> Outgoing:
         assert self._local is not None  # noqa: S101 — the session lets PROBE follow BEGIN only
         oracle = self._local.oracle
-        for dtype in (np.float64, np.float32):
-            if tuple(p.nbytes for p in message.parts) == (oracle.dim * np.dtype(dtype).itemsize,):
-                x = np.frombuffer(message.parts[0], dtype=dtype)
-                break
-        else:
+        if [part.nbytes for part in message.parts] != [oracle.dim * self._dtype.itemsize]:
             raise RemoteProtocolError("a probe that is no vector of the problem's dimension")
+        x = np.frombuffer(message.parts[0], dtype=self._dtype)
         loss = np.array([oracle.loss(x)], dtype="<f8")
         gradient = oracle.gradient(x)
         parts = (loss.view(np.uint8).data, gradient.view(np.uint8).data)
