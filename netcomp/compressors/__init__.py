@@ -1,6 +1,6 @@
 """Compressors: vectors to payloads and back, with their class constants."""
 
-from netcomp.compressors.base import Collection, Compressor, Payload
+from netcomp.compressors.base import Collection, Compressor, Payload, add_scaled
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
 from netcomp.compressors.notation import COMPRESSORS, Part, parse_compressor
@@ -23,5 +23,6 @@ __all__ = [
     "RandK",
     "Sparsifier",
     "TopK",
+    "add_scaled",
     "parse_compressor",
 ]

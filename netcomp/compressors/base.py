@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite
 
-__all__ = ["Collection", "Compressor", "Payload", "require_finite"]
+__all__ = ["Collection", "Compressor", "Payload", "add_scaled", "require_finite"]
 
 Collection = Literal["same", "independent"]
 """How n workers' compressors depend on each other: one draw for all, or one each."""
@@ -64,10 +64,7 @@ class Payload:
         if self.indices is not None:
             out[self.indices] += np.multiply(self.values, weight, dtype=out.dtype)
             return
-        # By chunks: a temporary as long as the vector would double the memory.
-        for start in range(0, self.dim, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            out[part] += np.multiply(self.values[part], weight, dtype=out.dtype)
+        add_scaled(out, self.values, weight)
 
 
 class Compressor(ABC):
@@ -129,6 +126,16 @@ class Compressor(ABC):
     @abstractmethod
     def correlated(self) -> bool:
         """Whether the n workers' compressors only make sense together (perm-k)."""
+
+
+def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
+    """Add `weight` times `values` to `out` in place, the product in the dtype of `out`.
+
+    By chunks: a temporary as long as the vector would cost its memory once more.
+    """
+    for start in range(0, out.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        out[part] += np.multiply(values[part], weight, dtype=out.dtype)
 
 
 def require_finite(values: NDArray[Any], draw: Draw) -> None:

@@ -51,6 +51,7 @@ class Recorder:
         self._keep = keep
         self._note = note
         self._invitation = ""
+        self._said = ""
         self._show = show
         self._store: RunStore | None = None
         self._ledger: Ledger | None = None
@@ -73,9 +74,12 @@ class Recorder:
         if not self._invitation:
             return
         if present < needed:
-            self.note(f"{present}/{needed} workers; start one with: {self._invitation}")
-        elif ready < needed:
-            self.note(f"{needed} workers are here, {ready} have loaded their data")
+            text = f"{present}/{needed} workers; start one with: {self._invitation}"
+        else:
+            text = f"{needed} workers are here, {ready} have loaded their data"
+        if text != self._said:
+            self._said = text
+            self.note(text)
 
     def note(self, text: str) -> None:
         """Tell the user."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from netcomp.compressors import add_scaled
 from netcomp.draw import Draw
 from netcomp.errors import LocalProtocolError, NetcompError, RemoteProtocolError, WorkerLost
 from netcomp.protocol import instructions as ins
@@ -45,6 +46,7 @@ class Ground:
 
 class _Phase(Enum):
     GATHERING = "gathering"
+    IDLE = "idle"
     ROUND = "round"
     AGGREGATED = "aggregated"
     PROBING = "probing"
@@ -89,6 +91,13 @@ class Coordinator:
         return None if self._ground is None else self._ground.role.model(self._state)
 
     @property
+    def _begun(self) -> Ground:
+        """What the run stands on; only asked for once it has begun."""
+        if self._ground is None:
+            raise LocalProtocolError("the run has not begun")
+        return self._ground
+
+    @property
     def stopping(self) -> bool:
         """Whether the end has been decided."""
         return self._phase in (_Phase.STOPPING, _Phase.DONE)
@@ -106,7 +115,7 @@ class Coordinator:
             case ins.Joined():
                 return self._on_joined(event)
             case ins.Prepared():
-                return self._on_prepared(event, now)
+                return self._on_prepared(event)
             case ins.Answered():
                 return self._on_answered(event, now)
             case ins.Reported():
@@ -114,7 +123,7 @@ class Coordinator:
                 self._round.reports[event.worker] = event.report
                 return self._when_complete()
             case ins.Probed():
-                return self._on_probed(event, now)
+                return self._on_probed(event)
             case ins.Closed():
                 return self._leave(event.worker)
             case ins.Lost():
@@ -147,7 +156,7 @@ class Coordinator:
             ]
         return [ins.Refuse(event.connection, None, LocalProtocolError(reason))]
 
-    def _on_prepared(self, event: ins.Prepared, now: float) -> list[ins.Instruction]:
+    def _on_prepared(self, event: ins.Prepared) -> list[ins.Instruction]:
         if self._phase is not _Phase.GATHERING:
             return []
         for other, ready in self._ready.items():
@@ -163,12 +172,12 @@ class Coordinator:
         self._ready[event.worker] = event.ready
         if len(self._ready) < self.workers:
             return [self._waiting()]
-        return [self._waiting(), *self._begin(now)]
+        return [self._waiting(), *self._begin()]
 
     def _waiting(self) -> ins.Waiting:
         return ins.Waiting(len(self._joined), len(self._ready), self.workers)
 
-    def _begin(self, now: float) -> list[ins.Instruction]:
+    def _begin(self) -> list[ins.Instruction]:
         ground = self._prepare([self._ready[worker] for worker in range(self.workers)])
         self._ground = ground
         self._state = ground.role.init(ground.x0)
@@ -177,16 +186,15 @@ class Coordinator:
         for worker in range(self.workers):
             out += [ins.Agree(worker, ground.begin), ins.Send(worker, begin, paced=False)]
         self._row = RoundRecord(0, 0.0, (), None, None)
-        return out + self._after_row(now)
+        return out + self._after_row()
 
     # Rounds
 
     def _speak(self, now: float) -> list[ins.Instruction]:
-        assert self._ground is not None  # noqa: S101 — for the type checker
         number = self.progress.rounds
         self._round = Round(number, now)
         self._phase = _Phase.ROUND
-        messages = self._ground.role.downlink(self._state, self._draw.at(round_=number))
+        messages = self._begun.role.downlink(self._state, self._draw.at(round_=number))
         encoded: dict[int, Outgoing] = {}
         out: list[ins.Instruction] = []
         for worker, message in messages.items():
@@ -216,21 +224,21 @@ class Coordinator:
     def _when_complete(self) -> list[ins.Instruction]:
         if self._phase is not _Phase.ROUND or not self._round.complete:
             return []
-        assert self._ground is not None  # noqa: S101 — for the type checker
         draw = self._draw.at(round_=self._round.number)
         uplinks = self._round.take_messages()
-        self._state = self._ground.role.aggregate(self._state, uplinks, draw)
+        self._state = self._begun.role.aggregate(self._state, uplinks, draw)
         self._phase = _Phase.AGGREGATED
         return [ins.Wake()]
 
     def _on_tick(self, now: float) -> list[ins.Instruction]:
+        if self._phase is _Phase.IDLE:
+            return self._speak(now)
         if self._phase is _Phase.ROUND:
             self._round.spoken = now
             return []
         if self._phase is not _Phase.AGGREGATED:
             return []
-        assert self._ground is not None  # noqa: S101 — for the type checker
-        accounts = self._round.accounts(self._ground.links, now)
+        accounts = self._round.accounts(self._begun.links, now)
         before = self.progress
         self.progress = Progress(
             before.rounds + 1,
@@ -239,32 +247,36 @@ class Coordinator:
             before.downlink_bytes + sum(a.down.wire_bytes for a in accounts),
         )
         self._row = RoundRecord(self.progress.rounds, self.progress.seconds, accounts, None, None)
-        return self._after_row(now)
+        return self._after_row()
 
-    def _after_row(self, now: float) -> list[ins.Instruction]:
+    def _after_row(self) -> list[ins.Instruction]:
         """Go on after a round (or before the first): probe, stop, or speak again."""
         spent = self.goals.spent(self.progress)
         due = self.progress.rounds % self.probe_every == 0
         if due or spent:
             return self._probe()
-        return [self._recorded(), *self._speak(now)]
+        return self._recorded() + self._go_on()
 
-    def _recorded(self) -> ins.Record:
-        assert self._row is not None  # noqa: S101 — for the type checker
+    def _go_on(self) -> list[ins.Instruction]:
+        """Begin the next round at the next tick: should it fail, the last row is safe."""
+        self._phase = _Phase.IDLE
+        return [ins.Wake()]
+
+    def _recorded(self) -> list[ins.Instruction]:
+        """Return the instruction to write down the row that is open, if one is."""
         row, self._row = self._row, None
-        return ins.Record(row)
+        return [] if row is None else [ins.Record(row)]
 
     # Probes
 
     def _probe(self) -> list[ins.Instruction]:
         self._phase = _Phase.PROBING
         self._probes = {}
-        model = self.model
-        assert model is not None  # noqa: S101 — for the type checker
+        model = self._begun.role.model(self._state)
         frame = vector_message(FrameKind.PROBE, self.progress.rounds, dense_message(model))
         return [ins.Send(worker, frame, paced=False) for worker in range(self.workers)]
 
-    def _on_probed(self, event: ins.Probed, now: float) -> list[ins.Instruction]:
+    def _on_probed(self, event: ins.Probed) -> list[ins.Instruction]:
         if self._phase is _Phase.STOPPING:
             return []
         late = self._phase is not _Phase.PROBING or event.round != self.progress.rounds
@@ -273,29 +285,28 @@ class Coordinator:
         self._probes[event.worker] = event.message
         if len(self._probes) < self.workers:
             return []
-        return self._judge(now)
+        return self._judge()
 
-    def _judge(self, now: float) -> list[ins.Instruction]:
+    def _judge(self) -> list[ins.Instruction]:
         """Put f and ‖∇f‖² at the model together, in worker order, and see what they mean."""
-        model = self.model
-        assert model is not None  # noqa: S101 — for the type checker
-        assert self._row is not None  # noqa: S101 — for the type checker
+        model = self._begun.role.model(self._state)
         gradient = np.zeros(model.shape, model.dtype)
         loss = 0.0
         for worker in range(self.workers):
             local_loss, local_gradient = read_probe(self._probes.pop(worker), worker, model)
             loss += local_loss / self.workers
-            gradient += local_gradient / self.workers
+            add_scaled(gradient, local_gradient, 1.0 / self.workers)
         grad_norm_sq = float(np.dot(gradient, gradient))
-        self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq)
+        if self._row is not None:
+            self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq)
         reached = self.goals.reached(loss, grad_norm_sq)
         spent = self.goals.spent(self.progress)
-        out: list[ins.Instruction] = [self._recorded()]
+        out = self._recorded()
         if reached and reached != "diverged":
             out.append(ins.Reached(reached))
         if stopped_by := reached or spent:
             return out + self._end(ins.Outcome(stopped_by))
-        return out + self._speak(now)
+        return out + self._go_on()
 
     # The end
 
@@ -317,7 +328,7 @@ class Coordinator:
         self._phase = _Phase.STOPPING
         reason = str(outcome.error) if outcome.error else outcome.stopped_by
         stop = encode(Stop(reason=reason[:2000]), self.progress.rounds)
-        out: list[ins.Instruction] = [] if self._row is None else [self._recorded()]
+        out = self._recorded()
         present = sorted(self._joined - self._gone)
         out += [ins.Send(worker, stop, paced=False) for worker in present]
         return out + self._when_all_left()

@@ -213,8 +213,10 @@ class Session:
         return Event(frame.kind, frame.round, content, frame.nbytes)
 
     def _move(self, kind: FrameKind) -> None:
-        self.state = State.CLOSED if kind is K.ERROR else _TABLE[self.state][kind]
-        self._allow()
+        state = State.CLOSED if kind is K.ERROR else _TABLE[self.state][kind]
+        if state is not self.state:
+            self.state = state
+            self._allow()
 
     def _allow(self) -> None:
         """Tell the parser which kinds may come now and how large they may be."""

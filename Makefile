@@ -1,0 +1,50 @@
+# One command per thing, the same here and in CI. Everything installs into .venv/ by itself.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test lint format bench bandwidth links memory heavy clean help
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "netcomp needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,deploy]'
+	touch $@
+
+run: $(STAMP)  ## the main job: five methods over a 1/10 Mbit/s link, ranked
+	$(BIN)/netcomp compare benchmarks/asymmetric.toml
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## style, types, and that imports run downward
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bandwidth links memory  ## all benchmarks
+
+bandwidth: $(STAMP)  ## who wins where: a grid of uplink and downlink rates
+	$(BIN)/python -m benchmarks.bandwidth
+
+links: $(STAMP)  ## how exact the emulated links are on this machine
+	$(BIN)/python -m benchmarks.links
+
+memory: $(STAMP)  ## the server's memory at d = 1e7
+	$(BIN)/python -m benchmarks.memory
+
+heavy: $(STAMP)  ## tests at sizes that are too large for every day
+	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
