@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netcomp.version import __version__
+
 if TYPE_CHECKING:
     from netcomp.experiment.recorder import Result
     from netcomp.experiment.run import run
     from netcomp.experiment.spec import Spec, load_spec
-
-__version__ = "0.1.0"
 
 __all__ = ["Result", "Spec", "__version__", "load_spec", "run"]
 

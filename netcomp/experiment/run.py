@@ -9,7 +9,6 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-import netcomp
 from netcomp.errors import NetcompError, SpecError
 from netcomp.experiment.build import Experiment, load_local
 from netcomp.experiment.cluster import run_local
@@ -20,6 +19,7 @@ from netcomp.net import loops
 from netcomp.net.server import Server
 from netcomp.net.worker import run_slots
 from netcomp.protocol.coordinator import Coordinator
+from netcomp.version import __version__
 
 __all__ = ["execute", "run", "serve", "work"]
 
@@ -64,7 +64,7 @@ def execute(
     with threadpool_limits(1):
         if spec.network.clock == "virtual":
             cluster = VirtualCluster(experiment, coordinator, recorder)
-            outcome = cluster.run(netcomp.__version__)
+            outcome = cluster.run(__version__)
             overhead, consistent = cluster.overhead, cluster.consistent
         else:
             server = Server(coordinator, experiment.links, recorder)
@@ -109,7 +109,7 @@ def work(
                     host,
                     port,
                     load,
-                    version=netcomp.__version__,
+                    version=__version__,
                     slots=slots,
                     first=first,
                     patience=patience,

@@ -18,7 +18,7 @@ __all__ = ["DCGD", "GD"]
 
 def _dcgd_gamma(setting: Setting) -> float:
     if setting.n == 1 and not setting.up.unbiased:
-        # One worker, B³ (biased-compression.txt Thm 14): γ = 1/L.
+        # One worker, B³ (biased-compression.txt Thm 19): γ = 1/L.
         return theory.gd_step(setting.constant("L"))
     return theory.dcgd_step(setting.constant("L_max"), setting.omega_up, setting.n)
 
