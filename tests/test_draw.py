@@ -35,8 +35,10 @@ keys = st.tuples(
 )
 
 
-def stream(seed, round_=0, sub=0, direction=Direction.NONE, worker=ALL, purpose=Purpose.COIN):
-    return Draw(seed, round_, sub, direction, worker).stream(purpose)
+def stream(*key, purpose=Purpose.COIN):
+    """Return the stream of seed, round, sub-round, direction, worker, purpose, or the first few."""
+    *parts, purpose = key if len(key) == 6 else (*key, purpose)
+    return Draw(*parts).stream(purpose)
 
 
 @seeded
@@ -202,7 +204,7 @@ def test_coin_has_its_probability(p):
 
 
 def test_sure_and_impossible_coins():
-    """p = 1 always falls heads, p = 0 never."""
+    """With p = 1 a coin always falls heads, with p = 0 never."""
     draws = [Draw(1, round_) for round_ in range(100)]
     assert all(draw.coin(1.0) for draw in draws)
     assert not any(draw.coin(0.0) for draw in draws)

@@ -81,7 +81,13 @@ class Setting:
 
     @property
     def omega_up(self) -> float:
-        """ω of the uplink's compressor; raises `SpecError` where it is biased."""
+        """ω of the uplink's compressors; raises `SpecError` unless unbiased and independent."""
+        if self.up.correlated and self.n > 1:
+            raise SpecError(
+                "algorithm.up",
+                f"{self.by} is for independent compressors, which those of {self.up} are not;"
+                " give every parameter and a numeric step size to run it all the same",
+            )
         return self._unbiased(self.up.omega(self.d), "up", self.up)
 
     @property

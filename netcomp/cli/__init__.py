@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
+
+import typer
 
 from netcomp.cli.app import app
 from netcomp.errors import NetcompError
@@ -11,12 +14,20 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Run the command; an error netcomp raises on purpose is one line on stderr."""
+    """Run the command; what is wrong with it is one line on stderr."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except NetcompError as error:
-        line = " ".join(str(error).split())
-        print(f"netcomp: error: {line}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+        _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        if not sys.argv[1:]:  # no command: the message is the help text
+            print(error.format_message())
+            sys.exit(error.exit_code)
+        _complain(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+
+
+def _complain(text: str, code: int) -> NoReturn:
+    print(f"netcomp: error: {' '.join(text.split())}", file=sys.stderr)
+    sys.exit(code)

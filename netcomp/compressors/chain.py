@@ -78,7 +78,12 @@ class Chain(Compressor):
             raise RemoteProtocolError(
                 f"a payload of {found} bytes where {self} of dimension {d} has {expected}"
             )
-        return self._payload(d, indices, self.quantizer.decode(parts[split:]), tuple(parts))
+        values = self.quantizer.decode(parts[split:])
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(values.sum())
+        if suspicious and not np.isfinite(values).all():
+            raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
+        return self._payload(d, indices, values, tuple(parts))
 
     def _payload(
         self,

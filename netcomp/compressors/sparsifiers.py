@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.floats import as_bytes
-from netcomp.compressors.base import Collection
 from netcomp.compressors.count import Count
 from netcomp.compressors.permutation import Permutation
 from netcomp.draw import Draw, Purpose
@@ -75,11 +74,6 @@ class Sparsifier(ABC):
         """Return δ of B(δ) where it is not 1 − ω; None otherwise."""
         del d
         return None
-
-    def theta(self, d: int, n: int, collection: Collection) -> float | None:
-        """Return θ of n of them (marina-p-m3.txt Lemma A.5), None for a biased one."""
-        omega = self.omega(d)
-        return omega if omega is None or collection == "same" else omega / n
 
 
 @dataclass(frozen=True)
@@ -195,9 +189,6 @@ class PermK(Sparsifier):
 
     def omega(self, d: int) -> float:
         return self.scale(d) - 1.0
-
-    def theta(self, d: int, n: int, collection: Collection) -> float:
-        return 0.0
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netcomp.errors import SpecError
+from netcomp.experiment.build import Experiment
 from netcomp.experiment.recorder import Result
 from netcomp.experiment.run import execute
 from netcomp.experiment.spec import Spec, merged
@@ -39,8 +40,15 @@ def contestant(text: str) -> dict[str, Any]:
         key, equals, value = option.partition("=")
         if not equals or not key:
             raise SpecError("--algorithm", f"in {text!r}, {option!r} is not of the form key=value")
-        table[key] = float(value) if key == "momentum" else value
+        table[key] = _momentum(value) if key == "momentum" else value
     return table
+
+
+def _momentum(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SpecError("algorithm.momentum", f"{text!r} is no number") from None
 
 
 def contestants(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -68,16 +76,18 @@ def compare(
     if not algorithms:
         raise SpecError("compare", "no algorithm to compare")
     labelled = [(str(table.get("label", table.get("name", "gd"))), table) for table in algorithms]
-    folder = _folder(Path(Spec.parse(tree).record.dir))
     specs = []
     for label, table in labelled:
         own = {key: value for key, value in table.items() if key != "label"}
-        changes = {"algorithm": own, "record": {"dir": str(folder)}}
-        specs.append((label, Spec.parse(merged(tree, changes))))
+        specs.append((label, Spec.parse(merged(tree, {"algorithm": own}))))
+        Experiment(specs[-1][1], label).check_data()
+    folder = _folder(Path(specs[0][1].record.dir))
     summaries = []
     for label, spec in specs:
         note(f"running {label}")
-        result = execute(spec, show=show, name=label, note=note)
+        record = spec.record.model_copy(update={"dir": str(folder)})
+        placed = spec.model_copy(update={"record": record})
+        result = execute(placed, show=show, name=label, note=note)
         summaries.append(_labelled(result, label))
     runs = [(summary["label"], summary["run_dir"]) for summary in summaries]
     target = specs[0][1].stop.grad_norm_sq

@@ -38,6 +38,9 @@ __all__ = [
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
+# What pydantic adds to the place of an error in a value that may be one thing or another.
+_UNION_MEMBERS = frozenset({"str", "int", "float", "list[str]"})
+
 
 class _Table(BaseModel):
     """A table of the spec: unknown keys are refused by name."""
@@ -309,10 +312,12 @@ def _size(value: int | str | None, field: str) -> int | None:
 
 def _spec_error(error: ValidationError, prefix: str = "") -> SpecError:
     first = error.errors(include_url=False)[0]
-    path = [prefix, *(str(part) for part in first["loc"])]
+    path = [prefix, *(str(part) for part in first["loc"] if part not in _UNION_MEMBERS)]
     field = ".".join(part for part in path if part)
     if first["type"] == "extra_forbidden":
         return SpecError(field, "unknown key")
+    if first["type"] == "model_type":
+        return SpecError(field, f"must be a table, not {first['input']!r}")
     return SpecError(field, f"{first['msg'].lower()}, not {first['input']!r}")
 
 

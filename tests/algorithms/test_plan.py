@@ -50,7 +50,7 @@ def test_defaults_plan_and_compose(name, d, n, values):
 @names
 @pytest.mark.parametrize(("d", "n"), [(30, 4), (5, 12)])
 def test_a_plan_survives_the_handshake(name, d, n):
-    """asdict → JSON or msgpack → Plan gives the same plan and the same composition."""
+    """Through asdict, JSON or msgpack, and Plan again: the same plan and the same composition."""
     made = plan(name, d, n)
     for text in (
         json.loads(json.dumps(asdict(made))),
@@ -116,6 +116,8 @@ REFUSED = [
     ("diana", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
     ("dcgd", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
     ("m3", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
+    ("marina", {"up": "perm-k"}, "algorithm.up", "is for independent compressors"),
+    ("dcgd", {"up": "perm-k"}, "algorithm.up", "is for independent compressors"),
     ("m3", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
     ("marina-p", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
     ("marina", {"p_up": 0.0}, "algorithm.up.p", "0.0 is outside (0, 1]"),
@@ -171,9 +173,11 @@ def test_step_size_notation(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "-1", "nan", "inf", "1e999", "theory*4", "4theory*", "*theory", "0*theory", "a"]
-    + ["1.2.3*theory", "1e999*theory", "-1*theory", 0, -1.0, float("nan"), float("inf")]
-    + [10**400],
+    [
+        *("", "0", "-1", "nan", "inf", "1e999", "a", "theory*4", "4theory*", "*theory"),
+        *("0*theory", "1.2.3*theory", "1e999*theory", "-1*theory"),
+        *(0, -1.0, float("nan"), float("inf"), 10**400),
+    ],
 )
 def test_step_sizes_that_are_none_are_refused(text):
     """What is no positive finite number is a SpecError of algorithm.step_size."""

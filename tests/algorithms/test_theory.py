@@ -51,7 +51,7 @@ def test_numbers_by_hand():
     assert 0.5 == theory.gd_step(2)
     assert 1 / (2 * 4) == theory.dcgd_step(2, 6, 4)
     assert 1 / 4 == theory.diana_alpha(3)
-    assert isclose(1 / (10 * 2 * 2 * 5), theory.diana_step(2, 3, 1))
+    assert isclose(1 / (10 * 2 * 2 * 14), theory.diana_step(2, 12, 4))
     assert isclose(1 / (2 * (1 + 3)), theory.marina_step(2, 9, 0.25, 3))
     assert 1 / 2 == theory.marina_step(2, 0, 0.25, 3)
     assert 0.25 == theory.marina_p_probability(3)

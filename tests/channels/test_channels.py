@@ -60,7 +60,7 @@ def run(channel, sequence, known=None):
 
 
 def decoded(channel, heard):
-    """What each message decodes to, by kind."""
+    """Return what each message decodes to, by kind."""
     found = []
     for message, draw in heard:
         coder = channel.plain if message.kind is Kind.FULL else channel.compressor

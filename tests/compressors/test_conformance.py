@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcomp.coding.floats import FLOAT_FORMATS
 from netcomp.compressors import COMPRESSORS, parse_compressor
-from netcomp.draw import ALL
+from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 from support.notations import ALL_TEXTS, ATOMS, PAIRS, QUANTIZERS, SPARSIFIERS, key, resolved
 
@@ -23,7 +24,7 @@ def vector(d, seed=0, dtype=np.float64):
 
 
 def hand_over(parts):
-    """The parts as another process has them: bytes of its own, read-only."""
+    """Return the parts as another process has them: bytes of its own, read-only."""
     return [memoryview(bytes(part)) for part in parts]
 
 
@@ -100,11 +101,11 @@ def test_the_key_decides_everything(text, d, n):
 
 @texts
 def test_rounds_differ_where_there_is_randomness(text):
-    """A compressor with ω > 0 gives different results in different rounds; ω = 0 the same."""
+    """A random compressor gives different results in different rounds, another the same."""
     compressor = resolved(text, 41, 5)
     dense = {compressor.compress(vector(41), key(round_=t)).dense().tobytes() for t in range(8)}
     random = "rand-k" in text or "perm-k" in text or "natural" in text
-    assert (8 if random else 1) == len(dense)
+    assert random is (len(dense) > 1)
 
 
 @texts
@@ -161,12 +162,12 @@ def test_overflow_of_the_wire_format_names_the_coordinate(text):
     for coordinate in range(12):
         v = np.zeros(12, np.float32 if "f64" not in text else np.float64)
         v[coordinate] = largest
+        refusals = []
         try:
-            payload = compressor.compress(v, key(worker=1))
+            assert np.isfinite(compressor.compress(v, key(worker=1)).dense()).all()
         except NotFinite as error:
-            assert (coordinate, 1) == (error.index, error.worker)
-        else:
-            assert np.isfinite(payload.dense()).all()
+            refusals = [(error.index, error.worker)]
+        assert refusals in ([], [(coordinate, 1)])
 
 
 @pytest.mark.parametrize("text", ["natural", "f16", "rand-k:12+natural", "top-k:1+f16"])
@@ -181,7 +182,7 @@ def test_what_cannot_be_carried_is_refused(text):
 
 @pytest.mark.parametrize("text", ["rand-k:13", "top-k:13", "rand-k:0", "top-k:k=0"])
 def test_counts_outside_the_dimension_are_refused(text):
-    """k outside 1 … d is a SpecError with the parameter's name."""
+    """A count outside 1 … d is a SpecError with the parameter's name."""
     with pytest.raises(SpecError, match=r"outside 1\.\.d = 12") as caught:
         resolved(text, 12, 4)
     assert f"{text.partition(':')[0]}.k" == caught.value.field
@@ -261,3 +262,13 @@ def test_identity_carries_its_format_exactly():
     for name, dtype in (("f64", np.float64), ("f32", np.float32), ("f16", np.float16)):
         expected = v.astype(dtype).astype(np.float64)
         assert same_bits(expected, resolved(name, 41, 1).compress(v, key()).dense())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("values", ["f64", "f32", "f16"])
+def test_values_that_no_sender_writes_are_refused(values, bad):
+    """NaN and infinity in a float payload are the peer's fault, told as such."""
+    compressor = parse_compressor(f"rand-k:k=3+{values}").resolve(10, 2)
+    part = np.array([1.0, bad, 2.0], dtype=FLOAT_FORMATS[values]).view(np.uint8).data
+    with pytest.raises(RemoteProtocolError, match="not finite"):
+        compressor.decode([part], 10, Draw(1, worker=0))

@@ -6,6 +6,7 @@ implementation would fail one such comparison in about two million choices of se
 
 from fractions import Fraction
 from itertools import combinations
+from math import frexp
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from netcomp.coding.floats import natural_decode, natural_encode
-from netcomp.draw import ALL
+from netcomp.draw import ALL, Purpose
 from support.notations import ALL_TEXTS, key, resolved
+from support.recipe import PlainStream
 
 CONFIDENCE = 1 - 1e-6
 DRAWS = 500
@@ -118,9 +120,10 @@ def test_rand_k_formula_over_all_subsets(d, k):
     compressor = resolved(f"rand-k:{k}+f64", d, 1)
     v = np.arange(1.0, d + 1)
     exact = [Fraction(int(x)) for x in v]
-    results = []
-    for kept in combinations(range(d), k):
-        results.append([Fraction(d, k) * x if i in kept else 0 for i, x in enumerate(exact)])
+    results = [
+        [Fraction(d, k) * x if i in kept else 0 for i, x in enumerate(exact)]
+        for kept in combinations(range(d), k)
+    ]
     count, norm = len(results), sum(x * x for x in exact)
     assert exact == [sum(column) / count for column in zip(*results, strict=True)]
     errors = [sum((a - b) ** 2 for a, b in zip(result, exact, strict=True)) for result in results]
@@ -181,6 +184,24 @@ def test_natural_is_unbiased_exactly(x, high_bits):
     if abs(x) >= 2.0**-126:
         assert abs(up) == 2 * abs(down)
         assert error <= Fraction(x) ** 2 / 8
+
+
+def test_natural_rounds_by_the_quantizers_words():
+    """Value j of those kept goes up where mantissa + 23 low bits of word j reach 2²³.
+
+    The words are the 32-bit words of the quantizer's stream, not of the sparsifier's: one
+    stream for both would bias the chain.
+    """
+    d, draw = 41, key(3, 6)
+    v = np.random.default_rng(1).normal(size=d).astype(np.float32)
+    payload = resolved("top-k:25%+natural", d, 5).compress(v, draw)
+    parts = (draw.seed, draw.round, draw.sub, draw.direction, draw.worker, Purpose.QUANTIZER)
+    words = PlainStream(*parts).words32(payload.indices.size)
+    for x, word, actual in zip(v[payload.indices], words, payload.values, strict=True):
+        power = Fraction(2) ** (frexp(x)[1] - 1)
+        excess = (abs(Fraction(float(x))) / power - 1) * 2**23
+        expected = power * (2 if excess + word % 2**23 >= 2**23 else 1)
+        assert expected * (-1 if x < 0 else 1) == Fraction(float(actual))
 
 
 PERM_SIZES = [(d, n) for d in (1, 2, 3, 7, 8, 13) for n in (1, 2, 3, 4, 8, 13)] + [(4099, 6)]

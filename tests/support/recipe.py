@@ -11,18 +11,11 @@ GOLDEN = 0x9E3779B1
 class PlainStream:
     """Steps 1 to 4: BLAKE2b of the key, then SFC64 written out."""
 
-    def __init__(
-        self,
-        seed: int,
-        round_: int = 0,
-        sub: int = 0,
-        direction: int = 0,
-        worker: int = MASK32,
-        purpose: int = 1,
-    ) -> None:
-        parts = (seed, round_, sub, direction, worker, purpose)
-        key = b"".join(int(part).to_bytes(8, "little") for part in parts)
-        digest = hashlib.blake2b(key, digest_size=24, person=b"netcomp-draw-1").digest()
+    def __init__(self, *key: int, purpose: int = 1) -> None:
+        """Take seed, round, sub-round, direction, worker and purpose, or the seed alone."""
+        parts = key if len(key) == 6 else (key[0], 0, 0, 0, MASK32, purpose)
+        words = b"".join(int(part).to_bytes(8, "little") for part in parts)
+        digest = hashlib.blake2b(words, digest_size=24, person=b"netcomp-draw-1").digest()
         self.a, self.b, self.c = (
             int.from_bytes(digest[start : start + 8], "little") for start in (0, 8, 16)
         )

@@ -18,7 +18,7 @@ def start(x, gradients):
     return State(x, g, shifts, shifts)  # l.1
 
 
-def step(state, gamma, beta, gradients, primal, dual, coins):
+def step(state, gamma, beta, gradients, *, primal, dual, coins):
     """Return the next state.
 
     `primal` are this round's functions C_i (downlink), `dual` its Q_i (uplink), `coins` is

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -183,7 +184,7 @@ def test_a_downlink_asked_for_twice_is_the_same():
     parts = composition("marina-p", case)
     server = parts.server()
     trace = list(play(parts, case.oracles, case.x0, 6))
-    for before, after in zip(trace, trace[1:], strict=False):
+    for before, after in pairwise(trace):
         draw = Draw(0, after.number)
         fresh = replace(before.server, pending={})
         for state in (before.server, fresh):

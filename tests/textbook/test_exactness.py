@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from netcomp.algorithms import ALGORITHMS, Choice, compose
+from netcomp.algorithms import ALGORITHMS, Choice, StepSize, compose
 from netcomp.channels import ErrorFeedback, Marina, Memory
 from netcomp.compressors import PermK, RandK, parse_compressor
 from netcomp.draw import Purpose
@@ -24,11 +24,14 @@ CASES = {
 
 CHOICES = {
     "gd": {"gd": {}},
-    "dcgd": {"rand-k": {"up": "rand-k:25%"}, "perm-k": {"up": "perm-k"}},
+    "dcgd": {
+        "rand-k": {"up": "rand-k:25%"},
+        "perm-k": {"up": "perm-k", "step_size": StepSize(0.05, of_theory=False)},
+    },
     "diana": {"rand-k": {"up": "rand-k:25%"}, "given alpha": {"up": "rand-k:50%", "alpha": 0.1}},
     "marina": {
         "rand-k": {"up": "rand-k:25%"},
-        "perm-k": {"up": "perm-k"},
+        "perm-k": {"up": "perm-k", "p_up": 0.2, "step_size": StepSize(0.05, of_theory=False)},
         "given p": {"up": "rand-k:50%", "p_up": 0.3},
     },
     "marina-p": {
@@ -46,7 +49,7 @@ ROWS = [(name, label) for name, choices in CHOICES.items() for label in choices]
 
 
 def planned(name, case, **options):
-    """A catalogue entry's plan and composition, values in f64."""
+    """Return a catalogue entry's plan and composition, values in f64."""
     plan = ALGORITHMS.get(name).plan(
         Choice(values="f64", **options), case.d, case.n, case.constants
     )
@@ -78,7 +81,7 @@ def test_each_step_is_the_papers(name, label, where, seed):
 
 @pytest.mark.parametrize("where", CASES)
 def test_each_step_of_error_feedback_is_the_papers(where):
-    """Error feedback carrying gradients is Algorithm 1 of biased-compression, which carries steps."""
+    """The channel carries gradients, biased-compression's Algorithm 1 steps: the same method."""
     plan, parts = with_error_feedback(CASES[where])
     assert largest_error(plan, parts, CASES[where]) <= EXACT
 
@@ -149,7 +152,7 @@ class Forgetful(ErrorFeedback):
 
 
 def changed(parts, way, kind=None, compressor=None):
-    """The composition with one channel's class or compressor exchanged."""
+    """Return the composition with one channel's class or compressor exchanged."""
     channel = getattr(parts, way)
     fields = dict(vars(channel))
     if compressor is not None:
@@ -204,8 +207,10 @@ def test_a_dropped_error_is_noticed(where):
 @pytest.mark.parametrize("where", ["quadratic", "nonconvex logistic"])
 @pytest.mark.parametrize(
     ("name", "sparsifier"),
-    [("dcgd", RandK), ("diana", RandK), ("marina", RandK), ("m3", RandK)]
-    + [("marina-p", PermK), ("m3", PermK)],
+    [
+        *(("dcgd", RandK), ("diana", RandK), ("marina", RandK), ("m3", RandK)),
+        *(("marina-p", PermK), ("m3", PermK)),
+    ],
 )
 def test_a_missing_scale_is_noticed(name, sparsifier, where, monkeypatch):
     """The comparison fails when rand-k lacks its d/k or perm-k its n."""

@@ -125,12 +125,12 @@ def m3_pairs(run: Run) -> Pairs:
     for t in range(1, len(run.trace)):
         coins = run.coin_down(t), run.coin_up(t)
         before = state(t - 1)
-        plan, primal, dual = run.plan, run.down(t), run.up(t)
-        yield m3.step(before, plan.gamma, plan.beta, run.gradients, primal, dual, coins), state(t)
+        this = {"primal": run.down(t), "dual": run.up(t), "coins": coins}
+        yield m3.step(before, run.plan.gamma, run.plan.beta, run.gradients, **this), state(t)
 
 
 def error_feedback_pairs(run: Run) -> Pairs:
-    """The composed channel carries the gradient, Algorithm 1 the step: its e is γ times ours.
+    """Compare with Algorithm 1, which carries the step: its e is γ times the channel's.
 
     With a constant γ and a compressor of degree 1 (top-k) the two are the same method.
     """

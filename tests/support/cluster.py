@@ -1,0 +1,370 @@
+"""Whole clusters for tests: in memory, in this process's loop, and as commands of their own."""
+
+import asyncio
+import contextlib
+import os
+import re
+import select
+import subprocess
+import sys
+import threading
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import netcomp
+from netcomp.experiment import run as running
+from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.spec import Spec, merged
+from netcomp.experiment.virtual import VirtualCluster
+from netcomp.net import loops
+from netcomp.net.connection import Connection
+from netcomp.net.server import Server
+from netcomp.net.worker import run_slots
+from netcomp.protocol.session import Side
+
+WATCHDOG = 60.0
+"""Seconds after which something hangs; no verdict hangs on how fast it was."""
+
+WORKERS, DIM, ROUNDS = 3, 24, 15
+SMALL = {
+    "problem": {"name": "quadratic-heterogeneous", "dim": DIM},
+    "cluster": {"workers": WORKERS},
+    "stop": {"rounds": ROUNDS},
+    "record": {"every": 4},
+}
+"""A run that needs no data and takes a moment."""
+
+METHODS = {
+    "gd": {"name": "gd"},
+    "dcgd": {"name": "dcgd", "up": "rand-k:k=4"},
+    "diana": {"name": "diana", "up": "rand-k:k=4"},
+    "marina": {"name": "marina", "up": "rand-k:k=8"},
+    "marina-p perm-k": {"name": "marina-p", "down": "perm-k"},
+    "marina-p rand-k same": {
+        "name": "marina-p",
+        "down": {"compressor": "rand-k:k=8", "collection": "same"},
+    },
+    "marina-p rand-k independent": {
+        "name": "marina-p",
+        "down": {"compressor": "rand-k:k=8", "collection": "independent"},
+    },
+    "m3": {"name": "m3"},
+}
+"""Every algorithm, with each kind of compressor collection it may have."""
+
+
+def small(**tables) -> dict:
+    """Return the small run with other tables laid over it."""
+    return merged(SMALL, tables)
+
+
+class Watcher:
+    """An observer that keeps everything it is told; `on_record` may act on a record."""
+
+    def __init__(self):
+        self.records, self.notes, self.counts, self.targets = [], [], [], []
+        self.on_record = lambda record: None
+
+    def waiting(self, present, ready, needed):
+        self.counts.append((present, ready, needed))
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def record(self, record):
+        self.records.append(record)
+        self.on_record(record)
+
+    def reached(self, target):
+        self.targets.append(target)
+
+
+@dataclass
+class Played:
+    """What became of a run."""
+
+    outcome: object
+    records: list
+    model: object
+    overhead: object
+    consistent: bool
+    plan: object
+    notes: list
+
+    @property
+    def trajectory(self):
+        """All that must be equal bit for bit: the last model, and what every probe saw."""
+        probes = [(r.round, r.loss, r.grad_norm_sq) for r in self.records if r.probed]
+        return str(self.model.dtype), self.model.tobytes(), probes
+
+    @property
+    def traffic(self):
+        """Every data count of every worker and round."""
+        return [(r.round, [(w.worker, w.up, w.down) for w in r.workers]) for r in self.records]
+
+    def total(self, way, count="wire_bytes"):
+        return sum(getattr(getattr(record, way)(), count) for record in self.records)
+
+
+class Cluster:
+    """A server of a spec in this loop; workers are added as tasks."""
+
+    def __init__(self, tree):
+        self.spec = Spec.parse(tree)
+        self.experiment = Experiment(self.spec, "test")
+        self.watcher = Watcher()
+        self.coordinator = running._coordinator(self.experiment)
+        self.server = Server(self.coordinator, self.experiment.links, self.watcher)
+        self.host, self.port = "", 0
+        self._listening = asyncio.Event()
+        self._task = None
+
+    async def start(self, host="127.0.0.1"):
+        self._task = asyncio.create_task(self.server.run(host, 0, self._listens))
+        heard = asyncio.create_task(self._listening.wait())
+        await asyncio.wait([self._task, heard], return_when=asyncio.FIRST_COMPLETED)
+        heard.cancel()
+        if self._task.done():
+            self._task.result()
+
+    def _listens(self, host, port):
+        self.host, self.port = host, port
+        self._listening.set()
+
+    def worker(self, slots=1, first=None, port=None, load=load_local, patience=WATCHDOG):
+        """Start what a worker process would do, as a task."""
+        return asyncio.create_task(
+            run_slots(
+                self.host,
+                port or self.port,
+                load,
+                version=netcomp.__version__,
+                slots=slots,
+                first=first,
+                patience=patience,
+            )
+        )
+
+    async def played(self) -> Played:
+        """Wait for the end."""
+        outcome = await self._task
+        return Played(
+            outcome,
+            self.watcher.records,
+            self.coordinator.model,
+            self.server.overhead,
+            self.server.consistent,
+            self.experiment.plan,
+            self.watcher.notes,
+        )
+
+    async def close(self):
+        if not self._task.done():
+            self.server.interrupt()
+        await asyncio.wait([self._task])
+
+
+@contextlib.asynccontextmanager
+async def serving(tree, host="127.0.0.1"):
+    """Serve a spec in this loop; afterwards nothing of it is left."""
+    async with asyncio.timeout(WATCHDOG):
+        cluster = Cluster(tree)
+        await cluster.start(host)
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
+
+
+def shares(workers, processes):
+    """Return (first, slots) of each process."""
+    return [
+        (first, (workers * (p + 1)) // processes - first)
+        for p in range(processes)
+        for first in [(workers * p) // processes]
+    ]
+
+
+async def over_sockets(tree, processes=1) -> Played:
+    """Run a spec over loopback TCP, server and `processes` times `run_slots` in this loop."""
+    async with serving(tree) as cluster:
+        parts = shares(cluster.spec.cluster.workers, processes)
+        tasks = [cluster.worker(slots, first) for first, slots in parts]
+        played = await cluster.played()
+        await asyncio.gather(*tasks)
+        return played
+
+
+def on_sockets(tree, processes=1) -> Played:
+    """Do the same from outside a loop; NETCOMP_LOOP says on which."""
+    return loops.run(over_sockets(tree, processes))
+
+
+def in_memory(tree) -> Played:
+    """Run a spec on the virtual clock."""
+    experiment, watcher = Experiment(Spec.parse(tree), "test"), Watcher()
+    coordinator = running._coordinator(experiment)
+    cluster = VirtualCluster(experiment, coordinator, watcher)
+    outcome = cluster.run(netcomp.__version__)
+    return Played(
+        outcome,
+        watcher.records,
+        coordinator.model,
+        cluster.overhead,
+        cluster.consistent,
+        experiment.plan,
+        watcher.notes,
+    )
+
+
+def spied(monkeypatch):
+    """Return the list that every connection of this process will be in, by side."""
+    made = {Side.SERVER: [], Side.WORKER: []}
+
+    class Spied(Connection):
+        def __init__(self, side, *args):
+            super().__init__(side, *args)
+            self.frames = []
+            made[side].append(self)
+
+        def send(self, frame, *, paced=False):
+            self.frames.append((frame.kind, frame.nbytes, paced))
+            super().send(frame, paced=paced)
+
+    monkeypatch.setattr("netcomp.net.server.Connection", Spied)
+    monkeypatch.setattr("netcomp.net.worker.Connection", Spied)
+    return made
+
+
+# Commands in processes of their own
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self):
+        """The one line a failed command says, nothing else being on stderr."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+class Command:
+    """A running command; `family` marks it and whatever it starts."""
+
+    def __init__(self, argv, cwd, env):
+        self.process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._said = threading.Condition()
+        self._lines = {"out": [], "err": []}
+        self._open = 2
+        self._readers = [
+            threading.Thread(target=self._read, args=("out", self.process.stdout)),
+            threading.Thread(target=self._read, args=("err", self.process.stderr)),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, name, stream):
+        with stream:
+            for line in stream:
+                with self._said:
+                    self._lines[name].append(line)
+                    self._said.notify_all()
+        with self._said:
+            self._open -= 1
+            self._said.notify_all()
+
+    def until(self, pattern, times=1):
+        """Wait until stderr has so many lines that match; return the last of them."""
+
+        def found():
+            hits = [hit for line in self._lines["err"] if (hit := re.search(pattern, line))]
+            return hits[times - 1] if len(hits) >= times else not self._open
+
+        with self._said:
+            hit = self._said.wait_for(found, WATCHDOG)
+        if hit in (True, False):
+            raise AssertionError(f"no {pattern!r} in {self._lines}")
+        return hit
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def finish(self) -> Done:
+        """Wait for the end."""
+        code = self.process.wait(WATCHDOG)
+        for reader in self._readers:
+            reader.join(WATCHDOG)
+        return Done(code, "".join(self._lines["out"]), "".join(self._lines["err"]))
+
+
+@dataclass
+class Family:
+    """Commands of one test; all of them, and all they started, are gone after it."""
+
+    folder: Path
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    commands: list = field(default_factory=list)
+
+    def environment(self, **changes):
+        # The test's own variables, less what would change a run.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("NETCOMP_")}
+        env |= {"NETCOMP_TEST_MARK": self.mark, "MPLBACKEND": "Agg", "COLUMNS": "100"}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+        return env | changes
+
+    def start(self, *args, argv=None, **env) -> Command:
+        """Start `netcomp` with these arguments, or another program."""
+        argv = argv or [sys.executable, "-m", "netcomp", *map(str, args)]
+        command = Command(argv, self.folder, self.environment(**env))
+        self.commands.append(command)
+        return command
+
+    def run(self, *args, **options) -> Done:
+        """Start it and wait for its end."""
+        return self.start(*args, **options).finish()
+
+    def members(self):
+        """Return the living processes of the family, where the system lets us see them."""
+        mark, found = f"NETCOMP_TEST_MARK={self.mark}".encode(), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+        return found
+
+    def died_out(self):
+        """Wait for every process of the family to end; return those that do not."""
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                try:
+                    select.select([handle], [], [], WATCHDOG / 2)
+                finally:
+                    os.close(handle)
+        return self.members()
+
+    def close(self):
+        """Kill what is left."""
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        for command in self.commands:
+            if command.process.poll() is None:
+                command.process.kill()
+            command.finish()
