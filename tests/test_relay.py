@@ -9,6 +9,7 @@ import struct
 
 import pytest
 import uvloop
+
 from relay import Relay
 
 BIG = hashlib.shake_128(b"relay").digest(1_000_000)  # more than a chunk and a socket buffer

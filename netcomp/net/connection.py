@@ -26,6 +26,8 @@ clock = monotonic
 """The only clock that decides anything."""
 
 _AHEAD: Final = 1 << 16
+_STALL_SECONDS: Final = 60.0
+"""A frame that stands still for so long will not be finished: its length was damaged."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self._stall: asyncio.TimerHandle | None = None
 
     def emulate(self, outgoing: Link, incoming: Link) -> None:
         """Behave as these links from now on: the rate of one, the latency of the other."""
@@ -191,6 +195,26 @@ class Connection(asyncio.BufferedProtocol):
                 self._arrived(event)
         except NetcompError as error:
             self.fail(error)
+        self._watch()
+
+    def _watch(self) -> None:
+        """See to it that a frame that has begun goes on."""
+        self._heard = clock()
+        if self._stall is None and not self.session.between_frames:
+            self._watch_again(_STALL_SECONDS)
+
+    def _watch_again(self, seconds: float) -> None:
+        self._stall = asyncio.get_running_loop().call_later(seconds, self._watched)
+
+    def _watched(self) -> None:
+        self._stall = None
+        if self._transport is None or self.session.between_frames:
+            return
+        left = self._heard + _STALL_SECONDS - clock()
+        if left > 0:
+            self._watch_again(left)
+        else:
+            self.fail(ProtocolError(f"a frame stood still for {_STALL_SECONDS:g} s"))
 
     def _arrived(self, event: Event) -> None:
         latency = self.incoming.latency if CATEGORIES[event.kind] == "data" else 0.0
@@ -222,8 +246,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback: it is over."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._stall):
+            if timer is not None:
+                timer.cancel()
         self._transport = None
         self._queue.clear()
         error = self.error

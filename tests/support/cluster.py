@@ -5,12 +5,15 @@ import contextlib
 import os
 import re
 import select
+import shlex
 import subprocess
 import sys
 import threading
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import tomli_w
 
 import netcomp
 from netcomp.experiment import run as running
@@ -177,6 +180,10 @@ async def serving(tree, host="127.0.0.1"):
             await cluster.close()
 
 
+ENDLESS = {"rounds": 10**9}
+"""A run that only ends when something ends it."""
+
+
 def shares(workers, processes):
     """Return (first, slots) of each process."""
     return [
@@ -327,6 +334,20 @@ class Family:
         env |= {"NETCOMP_TEST_MARK": self.mark, "MPLBACKEND": "Agg", "COLUMNS": "100"}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
         return env | changes
+
+    def spec(self, tree, name="spec.toml"):
+        """Write a spec and return its name."""
+        (self.folder / name).write_text(tomli_w.dumps(tree))
+        return name
+
+    def serve(self, tree, *args, **env):
+        """Start a server; return it and the worker's command line it invites with."""
+        server = self.start("server", self.spec(tree), "--listen", "127.0.0.1:0", *args, **env)
+        return server, shlex.split(server.until("start one with: (.*)")[1])
+
+    def runs(self):
+        """Return the run folders."""
+        return sorted((self.folder / "runs").glob("*"))
 
     def start(self, *args, argv=None, **env) -> Command:
         """Start `netcomp` with these arguments, or another program."""

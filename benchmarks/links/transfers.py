@@ -1,0 +1,195 @@
+"""Timed transfers over real sockets: the server's connections here, the workers' in a child.
+
+Both ends are netcomp's own `Connection`, with its sessions, frames and pacing; only what a
+run would compute is left out, so that nothing but the link is measured. The conversation is
+driven to its running state by hand; then, a repetition at a time, a short unpaced DOWNLINK
+says "go", and 1 MB travels down, up, or both ways at once on every connection. A worker
+acknowledges what came down by a short unpaced UPLINK.
+
+A transfer lasts from just before `Connection.send` to the arrival of its last byte at the
+other end. Both processes read the one monotonic clock of this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from netcomp.errors import NetcompError
+from netcomp.link import Link
+from netcomp.net import loops
+from netcomp.net.connection import Connection, clock
+from netcomp.protocol.session import Event, Side
+from netcomp.roles import Kind, Message
+from netcomp.wire.documents import Begin, Hello, Ready, Stop, Welcome, encode
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.messages import VECTOR_OVERHEAD, Outgoing, vector_message
+
+__all__ = ["Case", "frame_bytes", "measure"]
+
+PAYLOAD = 1_000_000
+_LIMIT = PAYLOAD + VECTOR_OVERHEAD
+
+Stamps = dict[str, dict[tuple[int, int], float]]
+"""Times (s) by direction, then by repetition and worker."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """1 MB on each of `connections` links of `rate` bytes/s, in each of `ways`, at once."""
+
+    connections: int
+    rate: float
+    ways: tuple[str, ...]
+    repeats: int
+
+
+def measure(case: Case) -> dict[str, list[float]]:
+    """Return the seconds of every transfer by direction, "down" or "up"."""
+    return loops.run(_Server(case).run())
+
+
+def frame_bytes() -> int:
+    """Return the size on the wire of a 1 MB message, header included."""
+    return _vector(FrameKind.UPLINK, 0, PAYLOAD).nbytes
+
+
+def _vector(kind: FrameKind, round_: int, nbytes: int) -> Outgoing:
+    return vector_message(kind, round_, Message(Kind.FULL, (memoryview(bytes(nbytes)),)))
+
+
+class _Server:
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._numbers: dict[Connection, int] = {}
+        self._running: list[Connection] = []
+        self._ready = asyncio.Event()
+        self._sent: Stamps = {"down": {}, "up": {}}
+        self._arrived: Stamps = {"down": {}, "up": {}}
+        self._heard: Counter[int] = Counter()
+        self._done: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+
+    async def run(self) -> dict[str, list[float]]:
+        listener = await asyncio.get_running_loop().create_server(
+            lambda: Connection(Side.SERVER, self._on_event, lambda *_: None), "127.0.0.1", 0
+        )
+        port = listener.sockets[0].getsockname()[1]
+        arguments = (str(port), str(self._case.connections), ",".join(self._case.ways))
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", __name__, *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(60 + 20 * self._case.repeats):
+                await self._ready.wait()
+                for repetition in range(self._case.repeats):
+                    self._go(repetition)
+                    await self._done[repetition].wait()
+                for connection in self._running:
+                    connection.send(encode(Stop(reason="done")))
+                said, _ = await child.communicate()
+        finally:
+            if child.returncode is None:
+                child.kill()
+            listener.close()
+        return self._seconds(json.loads(said))
+
+    def _go(self, repetition: int) -> None:
+        go = _vector(FrameKind.DOWNLINK, repetition, 1)
+        payload = _vector(FrameKind.DOWNLINK, repetition, PAYLOAD)
+        for connection in self._running:
+            connection.send(go)
+            if "down" in self._case.ways:
+                self._sent["down"][repetition, self._numbers[connection]] = clock()
+                connection.send(payload, paced=True)
+
+    def _on_event(self, connection: Connection, event: Event, now: float) -> None:
+        content = event.content
+        if isinstance(content, Hello):
+            number = self._numbers[connection] = len(self._numbers)
+            link = Link(self._case.rate)
+            connection.emulate(outgoing=link, incoming=link)
+            connection.send(encode(self._welcome(number)))
+        elif isinstance(content, Ready):
+            begin = Begin(plan={}, max_down=_LIMIT, max_up=_LIMIT, max_probe=0)
+            connection.session.agree(begin)
+            connection.send(encode(begin))
+            self._running.append(connection)
+            if len(self._running) == self._case.connections:
+                self._ready.set()
+        elif isinstance(content, Message):
+            if content.payload_bytes == PAYLOAD:
+                self._arrived["up"][event.round, self._numbers[connection]] = now
+            self._heard[event.round] += 1
+            if self._heard[event.round] == self._case.connections * len(self._case.ways):
+                self._done[event.round].set()
+
+    def _welcome(self, worker: int) -> Welcome:
+        return Welcome(
+            worker=worker,
+            workers=self._case.connections,
+            run="links",
+            spec={},
+            rate=self._case.rate,
+            latency=0.0,
+        )
+
+    def _seconds(self, told: list[tuple[str, int, int, float]]) -> dict[str, list[float]]:
+        """Put the child's half of the times to this process's and return the differences."""
+        for way, repetition, worker, at in told:
+            (self._arrived if way == "down" else self._sent)[way][repetition, worker] = at
+        return {
+            way: [at - self._sent[way][key] for key, at in self._arrived[way].items()]
+            for way in self._case.ways
+        }
+
+
+class _Workers:
+    """The child's connections; `run` returns (way, repetition, worker, time) of its half."""
+
+    def __init__(self, ways: tuple[str, ...]) -> None:
+        self._ways = ways
+        self._numbers: dict[Connection, int] = {}
+        self._times: list[tuple[str, int, int, float]] = []
+        self._open: set[Connection] = set()
+        self._over = asyncio.Event()
+
+    async def run(self, port: int, count: int) -> list[tuple[str, int, int, float]]:
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            _, connection = await loop.create_connection(
+                lambda: Connection(Side.WORKER, self._on_event, self._on_lost), "127.0.0.1", port
+            )
+            self._open.add(connection)
+            connection.send(encode(Hello(netcomp="links")))
+        await self._over.wait()
+        return self._times
+
+    def _on_lost(self, connection: Connection, _error: NetcompError | None) -> None:
+        self._open.discard(connection)
+        if not self._open:
+            self._over.set()
+
+    def _on_event(self, connection: Connection, event: Event, now: float) -> None:
+        content: Any = event.content
+        if isinstance(content, Welcome):
+            self._numbers[connection] = content.worker
+            connection.emulate(Link(content.rate), Link())
+            connection.send(encode(Ready(dim=1, rows=0, digest="", constants={})))
+        elif isinstance(content, Stop):
+            connection.say_goodbye()
+        elif isinstance(content, Message) and content.payload_bytes == PAYLOAD:
+            self._times.append(("down", event.round, self._numbers[connection], now))
+            connection.send(_vector(FrameKind.UPLINK, event.round, 1))
+        elif isinstance(content, Message) and "up" in self._ways:
+            frame = _vector(FrameKind.UPLINK, event.round, PAYLOAD)
+            self._times.append(("up", event.round, self._numbers[connection], clock()))
+            connection.send(frame, paced=True)
+
+
+if __name__ == "__main__":
+    _port, _count, _ways = sys.argv[1:]
+    print(json.dumps(loops.run(_Workers(tuple(_ways.split(","))).run(int(_port), int(_count)))))
