@@ -44,7 +44,7 @@ memory: $(STAMP)  ## the server's memory at d = 1e7
 	$(BIN)/python -m benchmarks.memory
 
 heavy: $(STAMP)  ## tests at sizes that are too large for every day
-	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py
+	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py
 
 clean:  ## remove what the commands above made
 	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from netcomp.version import __version__
 
 if TYPE_CHECKING:
+    from netcomp.experiment.compare import Comparison, compare
     from netcomp.experiment.recorder import Result
     from netcomp.experiment.run import run
     from netcomp.experiment.spec import Spec, load_spec
 
-__all__ = ["Result", "Spec", "__version__", "load_spec", "run"]
+__all__ = ["Comparison", "Result", "Spec", "__version__", "compare", "load_spec", "run"]
 
 _HOMES = {
+    "Comparison": "netcomp.experiment.compare",
+    "compare": "netcomp.experiment.compare",
     "Result": "netcomp.experiment.recorder",
     "Spec": "netcomp.experiment.spec",
     "load_spec": "netcomp.experiment.spec",

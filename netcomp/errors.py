@@ -79,6 +79,8 @@ class MissingConstant(SpecError):
 class DataError(NetcompError):
     """A data file or its contents cannot be used; `line` counts from 1."""
 
+    exit_code = 2
+
     def __init__(self, path: str, reason: str, line: int | None = None) -> None:
         self.path = path
         self.reason = reason

@@ -16,7 +16,7 @@ from netcomp.compressors import COMPRESSORS, parse_compressor
 from netcomp.data import BUILTIN, SPLITS
 from netcomp.draw import Purpose
 from netcomp.experiment.compare import contestants
-from netcomp.experiment.spec import SideSpec, Spec, merged
+from netcomp.experiment.spec import DownSpec, Spec, UpSpec, merged
 from netcomp.problems import PROBLEMS
 from netcomp.protocol.session import _DOCUMENT_LIMITS, CATEGORIES
 from netcomp.results.summary import SUMMARY_KEYS
@@ -176,8 +176,9 @@ def test_the_tables_of_the_spec_document_no_key_that_is_not_there():
     found = {key for key in documented_keys() if not key.startswith("problem.")}
     problems = {f"problem.{key}" for _, one in PROBLEMS.items() for key in one.model_fields}
     problems |= {f"problem.{name}" for name in PROBLEMS.names()}
+    sides = {"up": UpSpec, "down": DownSpec}
     known_sides = {
-        f"algorithm.{way}.{key}" for way in ("up", "down") for key in SideSpec.model_fields
+        f"algorithm.{way}.{key}" for way, side in sides.items() for key in side.model_fields
     }
     assert found <= known | known_sides
     of_problem = {key for key in documented_keys() if key.startswith("problem.")}

@@ -6,8 +6,8 @@ One round, as every algorithm of the five papers has it:
     worker i w_i ≈ x^{t+1};  z_i ← β w_i + (1−β) z_i;  speaks ∇f_i(z_i) through the up channel
     server   ĝ^{t+1} ≈ (1/n) Σ ∇f_i(z_i)
 
-Round 0 has no downlink vector: w⁰ = z⁰ = x⁰ is known to all (marina.txt Alg. 1 l. 1,
-marina-p-m3.txt Alg. 1 and 2 l. 1), so a START message begins it. The step x − γ ĝ is taken
+Round 0 has no downlink vector: w⁰ = z⁰ = x⁰ is known to all (MARINA Alg. 1 l. 1,
+MARINA-P Alg. 1 and 2 l. 1), so a START message begins it. The step x − γ ĝ is taken
 where ĝ arrives, in `aggregate`, so that `model` is the newest point.
 """
 

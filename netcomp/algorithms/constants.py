@@ -11,7 +11,7 @@ from netcomp.errors import MissingConstant, SpecError
 __all__ = ["CONSTANTS", "Constant", "Constants"]
 
 CONSTANTS = ("L", "L_A", "L_B", "L_max", "L_rms")
-"""Names a user may set: smoothness of f, marina-p-m3.txt Assumption 4.2, max and RMS of L_i."""
+"""Names a user may set: smoothness of f, MARINA-P Assumption 4.2, max and RMS of L_i."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Constants:
         """Combine the workers' L_i, the joint constants where computed, and the user's.
 
         Without joint constants the bounds hold that the L_i alone imply: L ≤ mean L_i, and
-        (L_A, L_B) = (L_max, 0) by marina-p-m3.txt Thm 4.4.
+        (L_A, L_B) = (L_max, 0) by MARINA-P Thm 4.4.
         """
         known: dict[str, Constant] = {}
         if local:

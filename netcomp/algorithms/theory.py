@@ -1,7 +1,7 @@
 """Step sizes, probabilities and momenta of the theorems, each with its source.
 
 Plain functions of plain numbers. L is the smoothness of f, L_i of f_i, L_max their maximum,
-L_rms = √(mean L_i²); L_A, L_B those of marina-p-m3.txt Assumption 4.2; n workers,
+L_rms = √(mean L_i²); L_A, L_B those of MARINA-P Assumption 4.2; n workers,
 compressor classes U(ω), B(δ) and P(θ) as in `netcomp.compressors.base`.
 """
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def gd_step(L: float) -> float:
-    """Return 1/L: gradient descent (marina-p-m3.txt §1.1)."""
+    """Return 1/L: gradient descent (MARINA-P §1.1)."""
     return 1.0 / L
 
 
@@ -48,13 +48,13 @@ def diana_step(L: float, omega: float, n: int) -> float:
     """Return 1/(10 L √(1 + ω/n) (2 + ω)): DIANA for non-convex f, full gradients.
 
     The step of VR-DIANA (Horváth et al., arXiv 1904.05115) for one sample a worker, m = 1,
-    which marina.txt A.1.2 uses in its experiments. L bounds every L_i.
+    which MARINA A.1.2 uses in its experiments. L bounds every L_i.
     """
     return 1.0 / (10.0 * L * math.sqrt(1.0 + omega / n) * (2.0 + omega))
 
 
 def marina_probability(density: float, omega: float, d: int) -> float:
-    """Return p = ζ_Q/d (marina.txt Cor. 2.1), or 1/(1 + ω) where C is dense.
+    """Return p = ζ_Q/d (MARINA Cor. 2.1), or 1/(1 + ω) where C is dense.
 
     A dense quantizer has ζ_Q = d, and p = 1 would make marina gd: there the balance of
     sent bits is not one of coordinates, and marina-p's p = 1/(1 + ω) is taken instead.
@@ -63,17 +63,17 @@ def marina_probability(density: float, omega: float, d: int) -> float:
 
 
 def marina_step(L_rms: float, omega: float, p: float, n: int) -> float:
-    """Return 1/(L (1 + √((1−p) ω / (p n)))), L² = mean L_i² (marina.txt Thm 2.1)."""
+    """Return 1/(L (1 + √((1−p) ω / (p n)))), L² = mean L_i² (MARINA Thm 2.1)."""
     return 1.0 / (L_rms * (1.0 + math.sqrt((1.0 - p) * omega / (p * n))))
 
 
 def marina_p_probability(omega: float) -> float:
-    """Return p = 1/(ω + 1) (marina-p-m3.txt §4 after eq. (6), Cor. 4.7)."""
+    """Return p = 1/(ω + 1) (MARINA-P §4 after eq. (6), Cor. 4.7)."""
     return 1.0 / (omega + 1.0)
 
 
 def marina_p_step(L: float, L_A: float, L_B: float, omega: float, theta: float, p: float) -> float:
-    """Return 1/(L + √((L_A² ω_P + L_B² θ)(1/p − 1))) (marina-p-m3.txt Thm D.1).
+    """Return 1/(L + √((L_A² ω_P + L_B² θ)(1/p − 1))) (MARINA-P Thm D.1).
 
     With θ = 0 (perm-k) it is the step of Thm 4.6.
     """
@@ -81,7 +81,7 @@ def marina_p_step(L: float, L_A: float, L_B: float, omega: float, theta: float, 
 
 
 def m3_step_perm_k(L: float, L_A: float, L_B: float, L_max: float, n: int) -> float:
-    """Return 1/(L + 34 (n L_A + n^{2/3} (L_B + L_max))) (marina-p-m3.txt Thm 5.1).
+    """Return 1/(L + 34 (n L_A + n^{2/3} (L_B + L_max))) (MARINA-P Thm 5.1).
 
     For perm-k down, rand-k with k = d/n up, p_P = p_D = 1/n and β = n^{−2/3}.
     """
@@ -89,7 +89,7 @@ def m3_step_perm_k(L: float, L_A: float, L_B: float, L_max: float, n: int) -> fl
 
 
 def m3_momentum(omega_P: float, omega_D: float, n: int) -> float:
-    """Return β = min{(n / (ω_D ω_P (ω_D + 1)))^{1/3}, 1} (marina-p-m3.txt Cor. E.2).
+    """Return β = min{(n / (ω_D ω_P (ω_D + 1)))^{1/3}, 1} (MARINA-P Cor. E.2).
 
     The text of the corollary is damaged in extraction ("n/(ω_P(ω_D+1…"); this is the value
     that gives Thm 5.1's β = Θ(n^{−2/3}) for ω_P = ω_D = n − 1 and minimises the bound.
@@ -112,7 +112,7 @@ def m3_step(
     beta: float,
     n: int,
 ) -> float:
-    """Return the step of marina-p-m3.txt Thm E.1 for any compressors.
+    """Return the step of MARINA-P Thm E.1 for any compressors.
 
     The formula is illegible in extraction; the three coefficients follow from the last
     display of its proof (64γ, 64γ and 144γ times those below) and 288 = 2 · 144:

@@ -1,6 +1,6 @@
 """ErrorFeedback: what a message leaves out is added to the next vector.
 
-biased-compression.txt Alg. 1 and neolithic.txt Alg. 3 (η = 1).
+Beznosikov et al. Alg. 1 and NEOLITHIC Alg. 3 (η = 1).
 """
 
 from __future__ import annotations

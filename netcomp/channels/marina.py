@@ -1,6 +1,6 @@
 """Marina: rarely the vector itself, else the compressed change since the last one.
 
-marina.txt Alg. 1 l. 8 (gradients, up), marina-p-m3.txt Alg. 1 l. 9–15 (models, down) and
+MARINA Alg. 1 l. 8 (gradients, up), MARINA-P Alg. 1 l. 9–15 (models, down) and
 eq. (14) (both, with independent coins).
 """
 

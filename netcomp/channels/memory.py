@@ -1,7 +1,7 @@
 """Memory: both ends learn a shift h, and only the difference to it is compressed.
 
-The shift of DIANA (Mishchenko et al., arXiv 1901.09269; marina.txt §1.2 compares with it),
-of MCM's H (mcm.txt eq. (3)) and, with α = 1, of EF21.
+The shift of DIANA (Mishchenko et al., arXiv 1901.09269; MARINA §1.2 compares with it),
+of MCM's H (MCM eq. (3)) and, with α = 1, of EF21.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from netcomp.cli.options import Assignments, Json, SpecPath, note, print_json, tree_of
+from netcomp.errors import SpecError
 from netcomp.experiment.compare import compare, contestant, contestants
 from netcomp.experiment.run import execute
 from netcomp.experiment.spec import Spec
@@ -62,7 +63,10 @@ def run_command(
     given |= _limits(rounds, target, seconds, seed, clock, out)
     given |= {"algorithm.name": algorithm, "algorithm.up": up, "algorithm.down": down}
     given["algorithm.step_size"] = step_size
-    result = execute(Spec.parse(tree_of(spec, given, assignments)), show=not json, note=note)
+    tree = tree_of(spec, given, assignments)
+    if "compare" in tree:
+        raise SpecError("compare", "several algorithms are for `netcomp compare`")
+    result = execute(Spec.parse(tree), show=not json, note=note)
     if result.run_dir is not None and not json:
         console = Console()
         console.print(run_table(result.summary))
@@ -101,13 +105,16 @@ def compare_command(
     common, tables = contestants(tree_of(spec, given, assignments))
     tables = [contestant(text) for text in algorithm or []] or tables
     outcome = compare(common, tables, show=not json, note=note)
+    if not json:
+        console = Console()
+        console.print(comparison_table(outcome.summaries))
+        console.print(winners(outcome.summaries), soft_wrap=True)
+        console.print(f"plot: {outcome.plot}", soft_wrap=True)
+        console.print(f"results: {outcome.folder}", soft_wrap=True)
+    if outcome.errors:
+        raise outcome.errors[0]
     if json:
         print_json({"runs": list(outcome.summaries), "plot": outcome.plot, "dir": outcome.folder})
-        return
-    console = Console()
-    console.print(comparison_table(outcome.summaries))
-    console.print(winners(outcome.summaries), soft_wrap=True)
-    console.print(f"plot: {outcome.plot}", soft_wrap=True)
 
 
 def _common(

@@ -50,12 +50,7 @@ def tree_of(
 
     `given` maps dotted paths to values, None for what was not given.
     """
-    if path is not None:
-        tree = load_spec(path)
-    elif given.get("problem.name") is None and given.get("problem.data") is None:
-        tree = {"problem": {"name": "nonconvex-logistic", "data": "digits-pairs"}}
-    else:
-        tree = {}
+    tree = {} if path is None else load_spec(path)
     for key, value in given.items():
         if value is not None:
             table, _, leaf = key.partition(".")

@@ -62,11 +62,22 @@ def worker_command(
     wait: Annotated[
         float, typer.Option(min=0.0, help="How long to try when no server answers, in seconds.")
     ] = 60.0,
+    trust_server: Annotated[
+        bool, typer.Option(help="Let the server name modules to import and paths to read here.")
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="Say nothing unless something goes wrong.")] = False,
 ) -> None:
     """Be one or more workers of a server's experiment; the data is loaded here."""
     host, port = address(connect, "--connect")
-    reason = work(host, port, slots=slots, first=number, data=data, patience=wait)
+    reason = work(
+        host,
+        port,
+        slots=slots,
+        first=number,
+        data=data,
+        patience=wait,
+        trusted=trust_server,
+    )
     if not quiet:
         note(f"done: {reason}")
 

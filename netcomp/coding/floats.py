@@ -52,7 +52,7 @@ def natural_encode(
     A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise:
     adding 23 random bits below the exponent field and cutting the mantissa off does
     just that. Below 2^-126 the neighbours are 0 and 2^-126, still without bias.
-    Source: marina-p-m3.txt F.1 and biased-compression.txt §2 (natural compression).
+    Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
     bits = values.view(np.uint32)
     exponents = np.empty(values.size, dtype=np.uint8)

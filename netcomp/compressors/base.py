@@ -1,9 +1,9 @@
 """What a compressor is: a vector and a key in, a payload out, and its class constants.
 
 Constants are those of the papers: U(ω) is the class of unbiased C with
-E‖C(x)−x‖² ≤ ω‖x‖² (marina.txt Def. 1.1, marina-p-m3.txt Def. 1.4); B(δ) the class with
-E‖C(x)−x‖² ≤ (1−δ)‖x‖² (marina-p-m3.txt Def. B.1, which writes α); θ belongs to a
-collection C_1…C_n with E‖(1/n) Σ C_i(x) − x‖² ≤ θ‖x‖² (marina-p-m3.txt Def. A.3).
+E‖C(x)−x‖² ≤ ω‖x‖² (MARINA Def. 1.1, MARINA-P Def. 1.4); B(δ) the class with
+E‖C(x)−x‖² ≤ (1−δ)‖x‖² (MARINA-P Def. B.1, which writes α); θ belongs to a
+collection C_1…C_n with E‖(1/n) Σ C_i(x) − x‖² ≤ θ‖x‖² (MARINA-P Def. A.3).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Compressor(ABC):
 
     @abstractmethod
     def density(self, d: int) -> float:
-        """Return ζ_Q = sup E‖C(x)‖₀, the expected density (marina.txt after Def. 1.1)."""
+        """Return ζ_Q = sup E‖C(x)‖₀, the expected density (MARINA after Def. 1.1)."""
 
     @abstractmethod
     def omega(self, d: int) -> float | None:

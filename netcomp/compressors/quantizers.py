@@ -94,7 +94,7 @@ class FloatFormat(Quantizer):
 class Natural(Quantizer):
     """Natural compression C_nat: a random power of two, sign and exponent, 9 bits a value.
 
-    In U(1/8) (marina-p-m3.txt F.1; biased-compression.txt §2: ζ = 9/8). Values are
+    In U(1/8) (MARINA-P F.1; Beznosikov et al. §2: ζ = 9/8). Values are
     rounded to float32 first; magnitudes from 2¹²⁷ on are refused.
     """
 

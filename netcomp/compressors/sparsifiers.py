@@ -106,7 +106,7 @@ class All(Sparsifier):
 class RandK(Sparsifier):
     """k of d coordinates, uniform without replacement, times d/k: U(d/k − 1).
 
-    marina-p-m3.txt after Def. 1.4 and Lemma A.6. No index travels: both ends take the
+    MARINA-P after Def. 1.4 and Lemma A.6. No index travels: both ends take the
     first k distinct integers below d of the sparsifier stream (`Stream.distinct`).
     """
 
@@ -141,7 +141,7 @@ class RandK(Sparsifier):
 class PermK(Sparsifier):
     """Each worker keeps its own part of one random permutation: U(n − 1), θ = 0.
 
-    d ≥ n (marina-p-m3.txt Def. 4.1 for n | d; Szlendak et al. App. I beyond): blocks of
+    d ≥ n (MARINA-P Def. 4.1 for n | d; Szlendak et al. App. I beyond): blocks of
     ⌊d/n⌋ or ⌈d/n⌉ positions of a permutation of the coordinates, dealt to the workers in
     random order, times n. Fixed blocks would be biased where n does not divide d.
     d < n: with q = ⌊n/d⌋, every coordinate goes to q random workers, n − qd workers get
@@ -205,7 +205,7 @@ def _permutations(shared: Draw, n: int, d: int) -> tuple[Indices, Permutation]:
 class TopK(Sparsifier):
     """The k coordinates largest in magnitude, ties to the lower index: B(k/d).
 
-    marina-p-m3.txt after Def. B.1. The indices travel, increasing, 32 bits each.
+    MARINA-P after Def. B.1. The indices travel, increasing, 32 bits each.
     """
 
     k: Count

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.algorithms import ALGORITHMS, Composition, Constants, Plan, compose
-from netcomp.data import SPLITS, Dataset, load
+from netcomp.data import BUILTIN, SPLITS, Dataset, load
 from netcomp.draw import Draw
 from netcomp.errors import DataError, RemoteProtocolError, SpecError
 from netcomp.experiment.spec import ProblemSpec, Spec
@@ -72,19 +72,23 @@ class _Oracles:
         return self.problem.oracle(shard, worker, self.workers, self.draw)
 
 
-def load_local(welcome: Welcome, data: str | None = None) -> Local:
-    """Load what a worker needs, as the server's spec says; `data` is its own path instead.
+def load_local(welcome: Welcome, data: str | None = None, *, trusted: bool = False) -> Local:
+    """Load what a worker needs, as the server's spec says; `data` is its own choice instead.
 
-    Raises `DataError`, or `RemoteProtocolError` where the server's spec makes no sense here.
+    Unless the server is `trusted` its spec may only name what is registered here, and data
+    that is built in or lies in a folder of NETCOMP_DATA: neither modules to import nor paths.
+    Raises `DataError`, or `RemoteProtocolError` where the server's spec cannot be followed.
     """
     try:
         tree = {"problem": welcome.spec["problem"], "seed": welcome.spec["seed"]}
         dtype = _DTYPES[welcome.spec["dtype"]]
+        if not trusted:
+            _refuse_reaching_out(tree["problem"], own_data=data is not None)
         if data is not None:
             tree["problem"] = tree["problem"] | {"data": data}
         spec = Spec.parse(tree)
-    except (KeyError, TypeError) as error:
-        raise RemoteProtocolError(f"the server's spec lacks {error}") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RemoteProtocolError(f"the server's spec makes no sense here: {error}") from None
     problem = spec.problem_object()
     oracles = _Oracles(spec.problem, problem, welcome.workers, spec.seed)
     oracle = oracles.oracle(welcome.worker)
@@ -109,12 +113,29 @@ def load_local(welcome: Welcome, data: str | None = None) -> Local:
     return Local(oracle, ready, begin)
 
 
+def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
+    """Refuse a server's spec that would import a module here or read any file it likes."""
+    for key in ("name", "split"):
+        if ":" in str(problem.get(key)):
+            raise RemoteProtocolError(
+                f"the server wants {problem[key]!r} imported here; start with --trust-server to"
+                " let it"
+            )
+    wanted = str(problem.get("data", ""))
+    reaches = os.sep in wanted or (wanted not in BUILTIN and Path(wanted).exists())
+    if not own_data and reaches:
+        raise RemoteProtocolError(
+            f"the server wants {wanted!r} read here; give --data, or --trust-server to let it"
+        )
+
+
 class Experiment:
     """One spec made ready to run; the server's side of it."""
 
-    def __init__(self, spec: Spec, run: str) -> None:
+    def __init__(self, spec: Spec, run: str | None = None) -> None:
+        """Prepare `spec` to run, called `run` in its folder's name: the algorithm's unless told."""
         self.spec = spec
-        self.run = run
+        self.run = run or ALGORITHMS.get(spec.algorithm.name).name
         self.links = [Links(up, down) for up, down in spec.network.links(spec.cluster.workers)]
         self.plan: Plan | None = None
         self.constants: Constants | None = None

@@ -52,7 +52,7 @@ async def _worker_process(server: Server, host: str, port: int, first: int, coun
     command = [sys.executable, "-m", "netcomp", "worker", "--connect", f"{host}:{port}"]
     # A session of its own: Ctrl-C is the server's to handle, which then tells the workers.
     process = await asyncio.create_subprocess_exec(
-        *command, "--slots", str(count), "--id", str(first), "--quiet",
+        *command, "--slots", str(count), "--id", str(first), "--quiet", "--trust-server",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=PIPE,

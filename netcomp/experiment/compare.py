@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from netcomp.errors import SpecError
+from netcomp.errors import NetcompError, SpecError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.recorder import Result
 from netcomp.experiment.run import execute
-from netcomp.experiment.spec import Spec, merged
+from netcomp.experiment.spec import AlgorithmSpec, Spec, merged, override
 from netcomp.results.jsonable import dumps
 from netcomp.results.plots import plot_comparison
 from netcomp.results.report import ranked
@@ -22,33 +22,37 @@ __all__ = ["Comparison", "compare", "contestant", "contestants"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The summaries in order of rank, each with its "label"; where the plot and all runs are."""
+    """The summaries in order of rank, each with its "label"; where the plot and all runs are.
+
+    `errors` are those of runs that failed on the way.
+    """
 
     summaries: tuple[Mapping[str, Any], ...]
     folder: Path
     plot: Path
+    errors: tuple[NetcompError, ...] = ()
 
 
 def contestant(text: str) -> dict[str, Any]:
-    """Read "marina" or "m3,step_size=64*theory,up=rand-k:k=5" as a table of `[algorithm]`.
+    """Read "marina" or "m3,step_size=64*theory,up.p=0.1" as a table of `[algorithm]`.
 
-    Raises `SpecError` where a part is not of the form key=value.
+    A comma only ends a value where a key of `[algorithm]` follows, so that compressors may
+    have commas of their own. Raises `SpecError` where a part is not of the form key=value.
     """
-    name, *options = text.split(",")
+    name, *pieces = text.split(",")
+    options: list[str] = []
+    for piece in pieces:
+        key = piece.partition("=")[0].partition(".")[0]
+        if "=" in piece and key in (*AlgorithmSpec.model_fields, "label"):
+            options.append(piece)
+        elif options:
+            options[-1] += f",{piece}"
+        else:
+            raise SpecError("--algorithm", f"in {text!r}, {piece!r} is no key=value of [algorithm]")
     table: dict[str, Any] = {"name": name}
     for option in options:
-        key, equals, value = option.partition("=")
-        if not equals or not key:
-            raise SpecError("--algorithm", f"in {text!r}, {option!r} is not of the form key=value")
-        table[key] = _momentum(value) if key == "momentum" else value
+        override(table, option)
     return table
-
-
-def _momentum(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise SpecError("algorithm.momentum", f"{text!r} is no number") from None
 
 
 def contestants(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -83,18 +87,24 @@ def compare(
         Experiment(specs[-1][1], label).check_data()
     folder = _folder(Path(specs[0][1].record.dir))
     summaries = []
+    errors = []
     for label, spec in specs:
         note(f"running {label}")
         record = spec.record.model_copy(update={"dir": str(folder)})
         placed = spec.model_copy(update={"record": record})
         result = execute(placed, show=show, name=label, note=note)
         summaries.append(_labelled(result, label))
+        if result.error is not None:
+            note(f"{label} failed: {result.error}")
+            errors.append(result.error)
+        if result.summary["stopped_by"] == "interrupted":
+            break
     runs = [(summary["label"], summary["run_dir"]) for summary in summaries]
     target = specs[0][1].stop.grad_norm_sq
     plot = plot_comparison(runs, target, folder / "comparison.png")
     order = tuple(ranked(summaries))
     (folder / "comparison.json").write_text(dumps({"runs": list(order)}, indent=2) + "\n")
-    return Comparison(order, folder, plot)
+    return Comparison(order, folder, plot, tuple(errors))
 
 
 def _labelled(result: Result, label: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Recorder:
             consistent=consistent,
             problem=self._spec.problem.name + (f" on {data}" if data else ""),
             network=self._spec.network.label(),
-            target=self._target(),
+            target=self._target(ledger),
             resolved=self._experiment.resolved(),
             run_dir=run_dir,
         )
@@ -149,8 +149,10 @@ class Recorder:
                 plots = tuple(plot_run(self._store.path))
         return Result(summary, model, run_dir, plots, outcome.error)
 
-    def _target(self) -> Target | None:
+    def _target(self, ledger: Ledger) -> Target | None:
+        """Return the target that was reached, else the first that was set."""
         goals = self._spec.stop.goals
-        if goals.grad_norm_sq is not None:
-            return Target("grad_norm_sq", goals.grad_norm_sq)
-        return None if goals.loss is None else Target("loss", goals.loss)
+        set_ = {"grad_norm_sq": goals.grad_norm_sq, "loss": goals.loss}
+        targets = [Target(name, value) for name, value in set_.items() if value is not None]
+        reached = [target for target in targets if target.name in ledger.reached]
+        return next(iter(reached + targets), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def execute(
     `show` displays the progress, `keep` writes a run folder, called after `name`; `note` is
     told what a user may want to know.
     """
-    experiment = Experiment(spec, name or spec.algorithm.name)
+    experiment = Experiment(spec, name)
     experiment.check_data()
     recorder = Recorder(experiment, show=show, keep=keep, note=note)
     coordinator = _coordinator(experiment)
@@ -80,7 +81,7 @@ def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str],
     """
     if spec.network.clock == "virtual":
         raise SpecError("network.clock", "a server with real workers has a real clock")
-    experiment = Experiment(spec, spec.algorithm.name)
+    experiment = Experiment(spec)
     recorder = Recorder(experiment, show=show, keep=True, note=note)
     coordinator = _coordinator(experiment)
     server = Server(coordinator, experiment.links, recorder)
@@ -95,13 +96,22 @@ def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str],
 
 
 def work(
-    host: str, port: int, *, slots: int, first: int | None, data: str | None, patience: float
+    host: str,
+    port: int,
+    *,
+    slots: int,
+    first: int | None,
+    data: str | None,
+    patience: float,
+    trusted: bool,
 ) -> str:
     """Be `slots` workers of the server at an address; return why the run stopped.
 
+    Only a `trusted` server may have modules imported and any path read here.
+
     Raises `NetcompError` where the run went wrong here or the server refused.
     """
-    load = lambda welcome: load_local(welcome, data)  # noqa: E731 — a closure over one path
+    load = partial(load_local, data=data, trusted=trusted)
     try:
         with threadpool_limits(1):
             return loops.run(

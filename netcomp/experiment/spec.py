@@ -10,7 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -24,6 +24,7 @@ from netcomp.problems import PROBLEMS, Problem
 from netcomp.protocol.goals import Goals
 
 __all__ = [
+    "ENOUGH_ROUNDS",
     "AlgorithmSpec",
     "ClusterSpec",
     "NetworkSpec",
@@ -35,6 +36,9 @@ __all__ = [
     "merged",
     "override",
 ]
+
+ENOUGH_ROUNDS: Final = 10_000
+"""The budget of a run that has neither stop.rounds nor stop.seconds."""
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
@@ -74,19 +78,24 @@ class ClusterSpec(_Table):
         ]
 
 
-class SideSpec(_Table):
-    """One direction of an algorithm: its compressor and the channel's parameters."""
+class UpSpec(_Table):
+    """The uplink: its compressor, the coin's probability, the memory's learning rate."""
 
     compressor: str | None = None
     p: float | None = None
     alpha: float | None = None
+
+
+class DownSpec(_Table):
+    """The downlink: its compressor, the coin's probability, one draw for all or one each."""
+
+    compressor: str | None = None
+    p: float | None = None
     collection: Collection | None = None
 
 
-Side = Annotated[
-    SideSpec,
-    BeforeValidator(lambda value: {"compressor": value} if isinstance(value, str) else value),
-]
+# `up = "x"` is short for the table with that compressor.
+_short = BeforeValidator(lambda value: {"compressor": value} if isinstance(value, str) else value)
 
 
 class AlgorithmSpec(_Table):
@@ -96,8 +105,8 @@ class AlgorithmSpec(_Table):
     """
 
     name: str = "gd"
-    up: Side = SideSpec()
-    down: Side = SideSpec()
+    up: Annotated[UpSpec, _short] = UpSpec()
+    down: Annotated[DownSpec, _short] = DownSpec()
     step_size: str | float = "theory"
     momentum: float | None = None
     values: Literal["f64", "f32", "f16"] = "f32"
@@ -107,10 +116,6 @@ class AlgorithmSpec(_Table):
     @property
     def choice(self) -> Choice:
         """Return what the user chose, as the catalogue reads it; raises `SpecError`."""
-        if self.down.alpha is not None:
-            raise SpecError("algorithm.down.alpha", f"{self.name} has no such parameter")
-        if self.up.collection is not None:
-            raise SpecError("algorithm.up.collection", "uplink messages are always independent")
         return Choice(
             step_size=StepSize.parse(self.step_size),
             up=self.up.compressor,
@@ -157,7 +162,7 @@ class NetworkSpec(_Table):
 
 
 class StopSpec(_Table):
-    """When the run ends: budgets, and targets checked at probes; at least one must be given.
+    """When the run ends: budgets, and targets checked at probes.
 
     Bytes are wire bytes over all workers, a number or a size as "10 MB".
     """
@@ -171,18 +176,19 @@ class StopSpec(_Table):
 
     @property
     def goals(self) -> Goals:
-        """Return the goals; raises `SpecError` where none is given or a size is unreadable."""
-        goals = Goals(
-            rounds=self.rounds,
+        """Return the goals; raises `SpecError` where a size is unreadable.
+
+        A target that may never be met gets a budget of `ENOUGH_ROUNDS` unless one is given.
+        """
+        unlimited = self.rounds is None and self.seconds is None
+        return Goals(
+            rounds=ENOUGH_ROUNDS if unlimited else self.rounds,
             seconds=self.seconds,
             uplink_bytes=_size(self.uplink_bytes, "stop.uplink_bytes"),
             downlink_bytes=_size(self.downlink_bytes, "stop.downlink_bytes"),
             grad_norm_sq=self.grad_norm_sq,
             loss=self.loss,
         )
-        if goals.rounds is None and goals.seconds is None:
-            raise SpecError("stop", "give stop.rounds or stop.seconds: a target may never be met")
-        return goals
 
 
 class RecordSpec(_Table):
@@ -196,7 +202,7 @@ class Spec(_Table):
     """One experiment. Build it with `Spec.parse` or `load_spec`, which name what is wrong."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    problem: ProblemSpec = ProblemSpec()
+    problem: ProblemSpec = ProblemSpec(data="digits-pairs")
     cluster: ClusterSpec = ClusterSpec()
     algorithm: AlgorithmSpec = AlgorithmSpec()
     network: NetworkSpec = NetworkSpec()
@@ -234,8 +240,11 @@ class Spec(_Table):
 
     def problem_object(self) -> Problem:
         """Return the problem with its options; raises `SpecError` for an unknown one."""
+        kind = PROBLEMS.get(self.problem.name)
+        if not (isinstance(kind, type) and issubclass(kind, Problem)):
+            raise SpecError("problem.name", f"{self.problem.name!r} is no problem")
         try:
-            return PROBLEMS.get(self.problem.name)(**(self.problem.model_extra or {}))
+            return kind(**(self.problem.model_extra or {}))
         except ValidationError as error:
             raise _spec_error(error, "problem") from None
 

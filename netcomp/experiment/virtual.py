@@ -8,8 +8,12 @@ the time the link model says. Computing takes no time.
 from __future__ import annotations
 
 import heapq
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import count
 
 from netcomp.errors import NetcompError
@@ -67,7 +71,7 @@ class _Peer:
         self._client = Session(Side.WORKER)
         self._down = _Way(links.down, self._client, self._on_worker)
         self._up = _Way(links.up, self.server, self._on_server)
-        self._slot = Slot(load_local, lambda: cluster.now)
+        self._slot = Slot(partial(load_local, trusted=True), lambda: cluster.now)
 
     def join(self, version: str) -> None:
         """Say HELLO."""
@@ -132,9 +136,12 @@ class VirtualCluster:
         """Run to the end and return how it ended."""
         for peer in self._peers:
             peer.join(version)
-        while self._arrivals and self._outcome is None:
-            self.now, _, way, frame = heapq.heappop(self._arrivals)
-            way.arrive(frame)
+        with _noting_interrupts() as interrupted:
+            while self._arrivals and self._outcome is None:
+                self.now, _, way, frame = heapq.heappop(self._arrivals)
+                way.arrive(frame)
+                if interrupted:
+                    self.feed(ins.Interrupt("interrupted"))
         if self._outcome is None:
             # Workers that failed to prepare are gone, and nobody else will come.
             self.feed(ins.Interrupt("failed", NetcompError("the workers could not begin")))
@@ -175,3 +182,17 @@ class VirtualCluster:
                 self.observer.note(str(error))
             case ins.Admit() | ins.Waiting():
                 pass
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list, so that no step is left half done; in the main thread only."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _frame: signals.append(number))
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,7 +17,7 @@ probabilities = st.floats(0.001, 1)
 
 
 def cut(value):
-    """Six decimals, cut off, as marina.txt Table 4 prints them."""
+    """Six decimals, cut off, as MARINA Table 4 prints them."""
     return floor(value * 1e6) / 1e6
 
 
@@ -69,7 +69,7 @@ def test_numbers_by_hand():
 @seeded
 @given(sizes, omegas, probabilities, st.integers(1, 1000))
 def test_marina_step_follows_from_the_descent_lemma(L, omega, p, n):
-    """marina.txt Thm 2.1: γ is the largest with γL(1 + √((1−p)ω/(pn))) ≤ 1."""
+    """MARINA Thm 2.1: γ is the largest with γL(1 + √((1−p)ω/(pn))) ≤ 1."""
     gamma = theory.marina_step(L, omega, p, n)
     assert isclose(1, gamma * L * (1 + sqrt((1 - p) * omega / (p * n))), rel_tol=1e-12)
     # Hence what the proof asks: 1/(2γ) − L/2 − γ(1−p)ωL²/(2pn) ≥ 0.

@@ -212,7 +212,7 @@ def test_perm_k_averages_to_the_vector(d, n):
     """(1/n) Σ C_i(v) = v exactly, every round; n | d or not, d < n included.
 
     Integers, so that n v_j and its quotient have no rounding. For d < n each coordinate has
-    exactly q = ⌊n/d⌋ owners and n − qd workers own nothing (marina-p-m3.txt Lemma A.6).
+    exactly q = ⌊n/d⌋ owners and n − qd workers own nothing (MARINA-P Lemma A.6).
     """
     compressor = resolved("perm-k+f64", d, n)
     v = np.arange(1.0, d + 1)

@@ -257,7 +257,7 @@ async def in_mid_run(tree):
         await relay.connections[0].wait_passed("up", 1500)
         yield cluster
         relay.resume()
-        cluster.ended = await cluster.played()
+        cluster.result = await cluster.played()
         await worker
 
 
@@ -269,7 +269,7 @@ def test_strangers_do_not_change_the_run(loop_name):
         async with in_mid_run(tree) as cluster:
             for said, _ in STRANGERS.values():
                 assert b"" == await visit(cluster.host, cluster.port, said)
-        return cluster.ended
+        return cluster.result
 
     played, reference = loops.run(scenario()), in_memory(tree)
     assert reference.trajectory == played.trajectory
@@ -290,7 +290,7 @@ def test_another_version_is_told_both_versions(loop_name):
     async def scenario():
         async with in_mid_run(small()) as cluster:
             heard = await visit(cluster.host, cluster.port, theirs)
-        return heard, cluster.ended
+        return heard, cluster.result
 
     heard, played = loops.run(scenario())
     assert header(FrameKind.ERROR, 0, 0, 0)[:4] == heard[:4]

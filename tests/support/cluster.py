@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from netcomp.net.connection import Connection
 from netcomp.net.server import Server
 from netcomp.net.worker import run_slots
 from netcomp.protocol.session import Side
+from netcomp.results.readers import read_rounds
 
 WATCHDOG = 60.0
 """Seconds after which something hangs; no verdict hangs on how fast it was."""
@@ -63,21 +65,27 @@ def small(**tables) -> dict:
 
 
 class Watcher:
-    """An observer that keeps everything it is told; `on_record` may act on a record."""
+    """An observer that keeps everything it is told."""
 
     def __init__(self):
         self.records, self.notes, self.counts, self.targets = [], [], [], []
-        self.on_record = lambda record: None
+        self._counted = asyncio.Event()
+
+    async def has(self, counts):
+        """Wait until (present, ready, needed) has been told."""
+        while counts not in self.counts:
+            self._counted.clear()
+            await self._counted.wait()
 
     def waiting(self, present, ready, needed):
         self.counts.append((present, ready, needed))
+        self._counted.set()
 
     def note(self, text):
         self.notes.append(text)
 
     def record(self, record):
         self.records.append(record)
-        self.on_record(record)
 
     def reached(self, target):
         self.targets.append(target)
@@ -123,8 +131,8 @@ class Cluster:
         self._listening = asyncio.Event()
         self._task = None
 
-    async def start(self, host="127.0.0.1"):
-        self._task = asyncio.create_task(self.server.run(host, 0, self._listens))
+    async def start(self, host, port):
+        self._task = asyncio.create_task(self.server.run(host, port, self._listens))
         heard = asyncio.create_task(self._listening.wait())
         await asyncio.wait([self._task, heard], return_when=asyncio.FIRST_COMPLETED)
         heard.cancel()
@@ -149,6 +157,11 @@ class Cluster:
             )
         )
 
+    @property
+    def ended(self):
+        """Whether the server's part is over."""
+        return self._task.done()
+
     async def played(self) -> Played:
         """Wait for the end."""
         outcome = await self._task
@@ -169,11 +182,11 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def serving(tree, host="127.0.0.1"):
+async def serving(tree, host="127.0.0.1", port=0):
     """Serve a spec in this loop; afterwards nothing of it is left."""
     async with asyncio.timeout(WATCHDOG):
         cluster = Cluster(tree)
-        await cluster.start(host)
+        await cluster.start(host, port)
         try:
             yield cluster
         finally:
@@ -348,6 +361,13 @@ class Family:
     def runs(self):
         """Return the run folders."""
         return sorted((self.folder / "runs").glob("*"))
+
+    def wait_for_rounds(self):
+        """Wait until a run's folder has rows."""
+        deadline = time.monotonic() + WATCHDOG
+        while not any(len(read_rounds(folder)) > 1 for folder in self.runs()):
+            assert time.monotonic() < deadline, "no rounds"
+            time.sleep(0.01)  # between two looks at a file; decides nothing
 
     def start(self, *args, argv=None, **env) -> Command:
         """Start `netcomp` with these arguments, or another program."""

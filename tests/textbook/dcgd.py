@@ -1,4 +1,4 @@
-"""Distributed compressed gradient descent (biased-compression.txt §5.1; n = 1: CGD, §3).
+"""Distributed compressed gradient descent (Beznosikov et al. §5.1; n = 1: CGD, §3).
 
 x^{k+1} = x^k − η (1/n) Σ C_i(∇f_i(x^k))
 """

@@ -1,4 +1,4 @@
-"""Distributed SGD with error feedback (biased-compression.txt Algorithm 1, full gradients)."""
+"""Distributed SGD with error feedback (Beznosikov et al. Algorithm 1, full gradients)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Gradient descent (marina-p-m3.txt §1.1): x^{t+1} = x^t − γ (1/n) Σ ∇f_i(x^t)."""
+"""Gradient descent (MARINA-P §1.1): x^{t+1} = x^t − γ (1/n) Σ ∇f_i(x^t)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""M3 (marina-p-m3.txt Algorithm 2)."""
+"""M3 (MARINA-P Algorithm 2)."""
 
 from typing import NamedTuple
 

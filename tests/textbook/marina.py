@@ -1,4 +1,4 @@
-"""MARINA (marina.txt Algorithm 1)."""
+"""MARINA (MARINA Algorithm 1)."""
 
 from typing import NamedTuple
 

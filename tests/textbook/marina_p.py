@@ -1,4 +1,4 @@
-"""MARINA-P (marina-p-m3.txt Algorithm 1)."""
+"""MARINA-P (MARINA-P Algorithm 1)."""
 
 from typing import NamedTuple
 

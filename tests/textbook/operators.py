@@ -15,7 +15,7 @@ def identity(v):
 
 
 def rand_k(draw, k):
-    """marina-p-m3.txt after Def. 1.4: (d/k) Σ_{i∈S} v_i e_i, S a uniform k-subset."""
+    """MARINA-P after Def. 1.4: (d/k) Σ_{i∈S} v_i e_i, S a uniform k-subset."""
     kept = draw.stream(Purpose.SPARSIFIER)
 
     def compress(v):
@@ -28,7 +28,7 @@ def rand_k(draw, k):
 
 
 def perm_k(draw, n):
-    """marina-p-m3.txt Def. 4.1: n Σ_{j in worker i's block} v_{π_j} e_{π_j}.
+    """MARINA-P Def. 4.1: n Σ_{j in worker i's block} v_{π_j} e_{π_j}.
 
     Where n does not divide d the blocks ⌊sd/n⌋ … ⌊(s+1)d/n⌋ go to random workers s; for
     d < n each coordinate has q = ⌊n/d⌋ owners and the factor is n/q (Lemma A.6).
@@ -53,7 +53,7 @@ def perm_k(draw, n):
 
 
 def top_k(k):
-    """marina-p-m3.txt after Def. B.1: the k largest magnitudes."""
+    """MARINA-P after Def. B.1: the k largest magnitudes."""
 
     def compress(v):
         out = np.zeros(v.size)

@@ -90,7 +90,7 @@ def test_one_worker_of_one_dimension_is_gd_with_defaults(name):
 )
 @pytest.mark.parametrize("seed", [0, 1])
 def test_marina_p_with_perm_k_on_homogeneous_quadratics_is_gd(d, n, seed):
-    """marina-p-m3.txt §4.3: x^t is gd's for equal quadratics, n | d or not, d < n included.
+    """MARINA-P §4.3: x^t is gd's for equal quadratics, n | d or not, d < n included.
 
     The gradient is affine and the perm-k messages average to the change, so the mean
     gradient at the w_i is the gradient at their mean, which is x.

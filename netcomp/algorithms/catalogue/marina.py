@@ -23,7 +23,7 @@ __all__ = ["MARINA"]
 MARINA = Algorithm(
     name="marina",
     summary="rarely full gradients, else compressed gradient changes",
-    source="marina.txt Alg. 1",
+    source="MARINA Alg. 1",
     theorem="Thm 2.1: p = ζ_Q/d, γ = 1/(L_rms(1 + √((1−p)ω/(pn))))",
     needs=("L_rms",),
     up=Side("marina", "rand-k:k=5%"),

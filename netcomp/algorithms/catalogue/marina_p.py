@@ -69,7 +69,7 @@ def _p_down(s: Setting) -> float:
 MARINA_P = Algorithm(
     name="marina-p",
     summary="rarely the full model, else compressed model changes, different for each worker",
-    source="marina-p-m3.txt Alg. 1",
+    source="MARINA-P Alg. 1",
     theorem="Thm D.1: p = 1/(ω+1), γ = 1/(L + √((L_A²ω + L_B²θ)(1/p − 1)))",
     needs=("L", "L_A", "L_B"),
     down=Side("marina", "perm-k"),
@@ -83,7 +83,7 @@ MARINA_P = Algorithm(
 M3 = Algorithm(
     name="m3",
     summary="marina-p down, momentum, marina up",
-    source="marina-p-m3.txt Alg. 2",
+    source="MARINA-P Alg. 2",
     theorem="Thm 5.1 for perm-k down and rand-k:k=d/n up, else Thm E.1 with Cor. E.2",
     needs=("L", "L_A", "L_B", "L_max"),
     down=Side("marina", "perm-k"),
