@@ -45,10 +45,12 @@ class Recorder:
         *,
         show: bool,
         keep: bool,
+        plot: bool = True,
         note: Callable[[str], None],
     ) -> None:
         self._experiment = experiment
         self._keep = keep
+        self._plot = plot
         self._note = note
         self._invitation = ""
         self._said = ""
@@ -145,7 +147,7 @@ class Recorder:
             if model is not None:
                 self._store.write_model(model)
             self._store.close()
-            if ledger.rounds:
+            if self._plot and ledger.rounds:
                 plots = tuple(plot_run(self._store.path))
         return Result(summary, model, run_dir, plots, outcome.error)
 

@@ -50,22 +50,24 @@ def execute(
     *,
     show: bool = False,
     keep: bool = True,
+    plot: bool = True,
     name: str | None = None,
     note: Callable[[str], None] = _LOG.info,
 ) -> Result:
     """Run a spec here, cluster or virtual; an error that ends the run is in the result.
 
-    `show` displays the progress, `keep` writes a run folder, called after `name`; `note` is
-    told what a user may want to know.
+    `show` displays the progress, `keep` writes a run folder, called after `name`, and `plot`
+    its figures; `note` is told what a user may want to know.
     """
     experiment = Experiment(spec, name)
     experiment.check_data()
-    recorder = Recorder(experiment, show=show, keep=keep, note=note)
+    recorder = Recorder(experiment, show=show, keep=keep, plot=plot, note=note)
     coordinator = _coordinator(experiment)
     with threadpool_limits(1):
         if spec.network.clock == "virtual":
             cluster = VirtualCluster(experiment, coordinator, recorder)
-            outcome = cluster.run(__version__)
+            with loops.on_signals_without_loop(cluster.interrupt):
+                outcome = cluster.run(__version__)
             overhead, consistent = cluster.overhead, cluster.consistent
         else:
             server = Server(coordinator, experiment.links, recorder)

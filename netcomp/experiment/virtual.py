@@ -40,12 +40,15 @@ class _Way:
         self._pacer = Pacer(link)
         self._session = session
         self._listener = listener
+        self._last = 0.0
 
     def arrival(self, frame: Outgoing, now: float, *, paced: bool) -> float:
-        """Return when the frame's last byte is there."""
-        if not paced:
-            return now
-        return self._pacer.enqueue(frame.nbytes, now).finish + self._link.latency
+        """Return when the frame's last byte is there; like a stream, a way keeps its order."""
+        if paced:
+            self._last = self._pacer.enqueue(frame.nbytes, now).finish + self._link.latency
+        else:
+            self._last = max(self._last, now)
+        return self._last
 
     def arrive(self, frame: Outgoing) -> None:
         """Put the frame's bytes into the session and tell the listener what they say."""
@@ -124,6 +127,7 @@ class VirtualCluster:
         self._events: deque[ins.Event] = deque()
         self._busy = False
         self._outcome: ins.Outcome | None = None
+        self._interrupted = False
         workers = range(coordinator.workers)
         self._peers = [_Peer(self, worker, experiment) for worker in workers]
 
@@ -147,6 +151,10 @@ class VirtualCluster:
             self.feed(ins.Interrupt("failed", NetcompError("the workers could not begin")))
         assert self._outcome is not None  # noqa: S101 — an interrupted run without workers ends
         return self._outcome
+
+    def interrupt(self) -> None:
+        """End the run as soon as the frame in hand has arrived."""
+        self._interrupted = True
 
     def carry(self, frame: Outgoing, way: _Way, *, paced: bool) -> None:
         """Let a frame arrive when the link says."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from netcomp.errors import SpecError
 
-__all__ = ["loop_factory", "on_signals", "raise_file_limit", "run"]
+__all__ = ["loop_factory", "on_signals", "on_signals_without_loop", "raise_file_limit", "run"]
 
 T = TypeVar("T")
 
@@ -85,8 +85,7 @@ def raise_file_limit(connections: int) -> None:
 def on_signals(interrupt: Callable[[], None]) -> Iterator[None]:
     """Call `interrupt` on Ctrl-C and SIGTERM, where signals can be handled: the main thread."""
     loop = asyncio.get_running_loop()
-    main = threading.current_thread() is threading.main_thread()
-    names = (signal.SIGINT, signal.SIGTERM) if main else ()
+    names = _names()
     for name in names:
         loop.add_signal_handler(name, interrupt)
     try:
@@ -94,3 +93,19 @@ def on_signals(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for name in names:
             loop.remove_signal_handler(name)
+
+
+@contextmanager
+def on_signals_without_loop(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Do the same where no loop runs; `interrupt` is called between any two instructions."""
+    before = {name: signal.signal(name, lambda *_: interrupt()) for name in _names()}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _names() -> tuple[signal.Signals, ...]:
+    main = threading.current_thread() is threading.main_thread()
+    return (signal.SIGINT, signal.SIGTERM) if main else ()

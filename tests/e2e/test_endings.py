@@ -49,7 +49,7 @@ def check_results(family, stopped_by):
 def test_a_signal_ends_a_run_with_its_results(number, family):
     """Ctrl-C or SIGTERM to `netcomp run`: results as of now, exit 0, the workers gone."""
     run = family.start("run", family.spec(FOREVER))
-    run.until("^round")
+    family.wait_for_rounds()
     run.signal(number)
     done = run.finish()
 
@@ -71,9 +71,20 @@ def test_a_signal_ends_a_virtual_run_with_its_results(number, family):
     check_results(family, "interrupted")
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_signal_with_frames_on_slow_links(method):
+    """What is on its way when a virtual run is interrupted arrives in its order, and counts."""
+    network = {"uplink": "1 kB/s", "downlink": ["1 kB/s", "2 kB/s", "1 B/s"], "latency": "1 s"}
+    tree = small(algorithm=METHODS[method], network=network)
+    cut = in_memory(tree, interrupt_after=5)
+
+    assert ("interrupted", True) == (cut.outcome.stopped_by, cut.consistent)
+    assert in_memory(tree).records[:6] == cut.records
+
+
 @BOTH_SIGNALS
 def test_a_signal_to_the_server_ends_both_sides(number, family):
-    """The workers are told, say goodbye and end with 0; so does the server, and all counts agree."""
+    """The workers are told, say goodbye and end with 0; so does the server; all counts agree."""
     server, invitation = family.serve(FOREVER, "--json")
     workers = [family.start(argv=invitation) for _ in range(2)]
     family.wait_for_rounds()
@@ -251,8 +262,8 @@ async def one_bad_connection(harm):
         await cluster.watcher.has((1, 1, 2))
         bad = cluster.worker(port=relay.port)
         (ended,) = await asyncio.gather(bad, return_exceptions=True)
-        while len(cluster.server._peers) > 1 and not cluster.ended:
-            await asyncio.sleep(0)  # until the server has noticed, too
+        while len(cluster.server._peers) > 1 and not cluster.ended:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # until the server, which has no event for it, has noticed
         if not cluster.coordinator.stopping:
             await cluster.worker()
         played = await cluster.played()

@@ -70,6 +70,7 @@ class Watcher:
     def __init__(self):
         self.records, self.notes, self.counts, self.targets = [], [], [], []
         self._counted = asyncio.Event()
+        self.on_record = lambda _: None
 
     async def has(self, counts):
         """Wait until (present, ready, needed) has been told."""
@@ -86,6 +87,7 @@ class Watcher:
 
     def record(self, record):
         self.records.append(record)
+        self.on_record(record)
 
     def reached(self, target):
         self.targets.append(target)
@@ -221,11 +223,12 @@ def on_sockets(tree, processes=1) -> Played:
     return loops.run(over_sockets(tree, processes))
 
 
-def in_memory(tree) -> Played:
-    """Run a spec on the virtual clock."""
+def in_memory(tree, interrupt_after=None) -> Played:
+    """Run a spec on the virtual clock; a signal may come while that round is written down."""
     experiment, watcher = Experiment(Spec.parse(tree), "test"), Watcher()
     coordinator = running._coordinator(experiment)
     cluster = VirtualCluster(experiment, coordinator, watcher)
+    watcher.on_record = lambda record: record.round == interrupt_after and cluster.interrupt()
     outcome = cluster.run(netcomp.__version__)
     return Played(
         outcome,

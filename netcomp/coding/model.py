@@ -1,0 +1,149 @@
+"""Frequency tables of the entropy coder: integers only, so that both ends agree exactly.
+
+A table gives each of the K symbols that occur a frequency ≥ 1 with the sum 2^B, B being
+the precision. In bytes:
+
+1. one byte B: 12 or 16;
+2. varint R ≥ 1, the number of runs of neighbouring symbols that occur;
+3. 2R varints: a run's distance from the end of the one before (of the first from 0;
+   ≥ 1 except for the first), its length − 1;
+4. K varints: the frequencies − 1, in the order of the symbols.
+
+The coder works with frequencies of sum 2^16: those of the table times 2^(16−B), or those of
+pairs or fours of symbols as if they were independent. `normalised` turns weights wᵢ with
+the sum W into frequencies with the sum 2^B:
+
+1. fᵢ = max(1, ⌊wᵢ·2^B / W⌋);
+2. where e = Σf − 2^B > 0: fᵢ ← fᵢ − ⌈e (fᵢ − 1) / Σⱼ(fⱼ − 1)⌉;
+3. the r = 2^B − Σf largest wᵢ (of equal ones those of smaller i) get 1 more.
+
+The weight of the pair (a, b), number a·K + b, is f_a·f_b; pairs of pairs are made
+of the normalised pairs in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.coding.varint import read_varint, read_varints, write_varint, write_varints
+from netcomp.errors import RemoteProtocolError
+
+__all__ = [
+    "PRECISION",
+    "cross_entropy",
+    "histogram",
+    "joint",
+    "normalised",
+    "read_table",
+    "write_table",
+]
+
+PRECISION: Final = 16
+"""The coder's frequencies have the sum 2^16."""
+
+Frequencies = NDArray[np.int64]
+
+_COARSE = 12
+_COARSE_SYMBOLS = 512
+_COARSE_COUNT = 1 << 16
+_CHUNK = 1 << 17
+_PAIRS_FROM = 1 << 18
+_BYTE = 256
+
+
+def histogram(symbols: NDArray[Any], alphabet: int) -> Frequencies:
+    """Return how often each of the `alphabet` symbols occurs in 1-D `symbols`.
+
+    Raises ValueError for a symbol outside the alphabet.
+    """
+    pairs = symbols.dtype == np.uint8 and symbols.size >= _PAIRS_FROM
+    even = symbols.size // 2 * 2
+    words = symbols[:even].view(np.uint16) if pairs else symbols
+    counts = np.zeros(_BYTE * _BYTE if pairs else alphabet, dtype=np.int64)
+    for start in range(0, words.size, _CHUNK):
+        found = np.bincount(words[start : start + _CHUNK], minlength=counts.size)
+        if found.size > counts.size:
+            raise ValueError(f"a symbol is not below {alphabet}")
+        counts += found
+    if not pairs:
+        return counts
+    square = counts.reshape(_BYTE, _BYTE)
+    counts = square.sum(axis=0) + square.sum(axis=1)
+    counts += np.bincount(symbols[even:], minlength=_BYTE)
+    if counts[alphabet:].any():
+        raise ValueError(f"a symbol is not below {alphabet}")
+    return counts[:alphabet]
+
+
+def normalised(weights: Frequencies, precision: int = PRECISION) -> Frequencies:
+    """Return frequencies ≥ 1 of sum 2^precision near the weights (module docstring).
+
+    The weights are positive, at most 2^precision of them, and sum to less than 2^46.
+    """
+    total = 1 << precision
+    out = np.maximum(1, weights * total // int(weights.sum()))
+    excess = int(out.sum()) - total
+    if excess > 0:
+        above = out - 1
+        out -= -(-excess * above // int(above.sum()))
+    largest = np.argsort(-weights, kind="stable")
+    out[largest[: total - int(out.sum())]] += 1
+    return out
+
+
+def joint(frequencies: Frequencies) -> Frequencies:
+    """Return the normalised frequencies of pairs; (a, b) is number a·K + b."""
+    return normalised(np.multiply.outer(frequencies, frequencies).reshape(-1))
+
+
+def cross_entropy(weights: NDArray[Any], frequencies: Frequencies) -> float:
+    """Return Σ wᵢ log2(Σf / fᵢ): the bits that symbols which occur wᵢ times will take."""
+    total = float(frequencies.sum())
+    return float(np.sum(weights * np.log2(total / frequencies)))
+
+
+def write_table(counts: Frequencies) -> tuple[bytes, Frequencies, NDArray[np.int64]]:
+    """Return (the table's bytes, frequencies of sum 2^16, the symbols) of a histogram."""
+    present = np.flatnonzero(counts)
+    occurring = counts[present]
+    coarse = present.size <= _COARSE_SYMBOLS and int(occurring.sum()) <= _COARSE_COUNT
+    precision = _COARSE if coarse else PRECISION
+    table = normalised(occurring, precision)
+    breaks = np.flatnonzero(np.diff(present) > 1)
+    first = present[np.concatenate(([0], breaks + 1))]
+    last = present[np.concatenate((breaks, [present.size - 1]))]
+    runs = np.empty(2 * first.size, dtype=np.int64)
+    runs[0::2] = first - np.concatenate(([0], last[:-1] + 1))
+    runs[1::2] = last - first
+    parts = (bytes([precision]), write_varint(first.size), write_varints(runs))
+    return b"".join((*parts, write_varints(table - 1))), table << (PRECISION - precision), present
+
+
+def read_table(
+    data: memoryview, at: int, alphabet: int
+) -> tuple[Frequencies, NDArray[np.int64], int]:
+    """Return (frequencies of sum 2^16, the symbols, the position after the table).
+
+    Raises RemoteProtocolError for a table that `write_table` cannot have written.
+    """
+    if at >= len(data) or data[at] not in (_COARSE, PRECISION):
+        raise RemoteProtocolError("a frequency table of unknown precision")
+    precision = data[at]
+    count, at = read_varint(data, at + 1)
+    if not 1 <= count <= alphabet:
+        raise RemoteProtocolError(f"{count} runs of symbols in an alphabet of {alphabet}")
+    runs, at = read_varints(data, 2 * count, at)
+    gaps, lengths = runs[0::2], runs[1::2] + 1
+    # Each number is below 2^35 and there are at most 2^16: the sums fit.
+    ends = np.cumsum(gaps + lengths)
+    if ends[-1] > alphabet or (gaps[1:] == 0).any():
+        raise RemoteProtocolError("a frequency table has impossible runs")
+    present = np.flatnonzero(np.repeat(np.tile((False, True), count), runs + (0, 1) * count))
+    table, at = read_varints(data, present.size, at)
+    table += 1
+    if int(table.sum()) != 1 << precision or present.size < 2:  # noqa: PLR2004
+        raise RemoteProtocolError("a frequency table has a wrong sum")
+    return table << (PRECISION - precision), present, at
