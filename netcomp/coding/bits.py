@@ -26,6 +26,7 @@ MAX_WIDTH: Final = 32
 """The widest field (bits)."""
 
 _CHUNK = 1 << 16
+_WHOLE = {8: np.dtype(">u1"), 16: np.dtype(">u2"), 32: np.dtype(">u4")}
 
 
 def packed_bytes(count: int, width: int) -> int:
@@ -43,6 +44,8 @@ def pack_bits(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
         raise ValueError(f"a value is too large for {width} bits")
     if width == 1:
         return np.packbits(values.astype(np.uint8, copy=False))
+    if width in _WHOLE:
+        return values.astype(_WHOLE[width]).view(np.uint8)
     out = np.empty(packed_bytes(values.size, width), dtype=np.uint8)
     for start in range(0, values.size, _CHUNK):
         part = values[start : start + _CHUNK]
@@ -82,6 +85,8 @@ def unpack_bits(data: Any, count: int, width: int) -> NDArray[np.uint32]:
         raise RemoteProtocolError("bits are set after the last field")
     if width == 1:
         return np.unpackbits(raw, count=count).astype(np.uint32)
+    if width in _WHOLE:
+        return raw.view(_WHOLE[width]).astype(np.uint32)
     out = np.empty(count, dtype=np.uint32)
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)

@@ -49,7 +49,7 @@ Frequencies = NDArray[np.int64]
 _COARSE = 12
 _COARSE_SYMBOLS = 512
 _COARSE_COUNT = 1 << 16
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 _PAIRS_FROM = 1 << 18
 _BYTE = 256
 

@@ -38,7 +38,7 @@ class Chain(Compressor):
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
-        return self.sparsifier.unbiased
+        return self.sparsifier.unbiased and self.quantizer.unbiased
 
     @property
     def correlated(self) -> bool:
@@ -72,13 +72,7 @@ class Chain(Compressor):
             raise RemoteProtocolError(f"{len(parts)} parts where indices and values belong")
         indices = self.sparsifier.derive(parts[:split], d, draw)
         kept = d if indices is None else indices.size
-        expected = self.quantizer.sizes(kept)
-        found = tuple(part.nbytes for part in parts[split:])
-        if found != expected:
-            raise RemoteProtocolError(
-                f"a payload of {found} bytes where {self} of dimension {d} has {expected}"
-            )
-        values = self.quantizer.decode(parts[split:])
+        values = self.quantizer.decode(parts[split:], kept)
         with np.errstate(over="ignore", invalid="ignore"):
             suspicious = not np.isfinite(values.sum())
         if suspicious and not np.isfinite(values).all():
@@ -97,24 +91,33 @@ class Chain(Compressor):
 
     def max_bytes(self, d: int) -> int:
         kept = self.sparsifier.most(d)
-        return 4 * kept * self.sparsifier.index_parts + sum(self.quantizer.sizes(kept))
+        return 4 * kept * self.sparsifier.index_parts + self.quantizer.max_bytes(kept)
 
     def paper_bits(self, d: int) -> float:
-        per_value = self.quantizer.bits(1)
-        return self.sparsifier.density(d) * per_value + self.sparsifier.index_bits(d)
+        kept = self.sparsifier.most(d)
+        expected = self.sparsifier.density(d) / kept
+        return expected * self.quantizer.bits(kept) + self.sparsifier.index_bits(d)
 
     def density(self, d: int) -> float:
         return self.sparsifier.density(d)
 
     def omega(self, d: int) -> float | None:
-        omega = self.sparsifier.omega(d)
-        return None if omega is None else (1.0 + omega) * (1.0 + self.quantizer.omega) - 1.0
+        sparse, coarse = self.sparsifier.omega(d), self._coarseness(d)
+        if sparse is None or coarse is None:
+            return None
+        return (1.0 + sparse) * (1.0 + coarse) - 1.0
+
+    def _coarseness(self, d: int) -> float | None:
+        """Return ω of the quantizer for as many values as are ever kept."""
+        return self.quantizer.omega(self.sparsifier.most(d))
 
     def delta(self, d: int) -> float | None:
-        # ‖C(x)−x‖² = ‖x−x_S‖² + ‖Q(x_S)−x_S‖², so that E ≤ ‖x‖² − (1−ω_q)‖x_S‖².
-        delta = self.sparsifier.delta(d)
-        if delta is not None:
-            return delta * (1.0 - self.quantizer.omega)
+        # A sparsifier that only leaves out: ‖C(x)−x‖² = ‖x−x_S‖² + ‖Q(x_S)−x_S‖², and with
+        # E‖Q(y)−y‖² ≤ (1−δ_q)‖y‖² that is at most ‖x‖² − δ_q‖x_S‖² in expectation.
+        kept = 1.0 if isinstance(self.sparsifier, All) else self.sparsifier.delta(d)
+        written = self.quantizer.delta(self.sparsifier.most(d))
+        if kept is not None:
+            return None if written is None else kept * written
         omega = self.omega(d)
         return 1.0 - omega if omega is not None and omega < 1.0 else None
 
@@ -126,4 +129,5 @@ class Chain(Compressor):
             return omega / n
         # Each coordinate is written by q = n/scale workers, each rounding on its own:
         # the mean errs by q · (scale/n)² · ω_q = ω_q / q of its square.
-        return self.quantizer.omega * self.sparsifier.scale(d) / n
+        coarse = self._coarseness(d)
+        return None if coarse is None else coarse * self.sparsifier.scale(d) / n

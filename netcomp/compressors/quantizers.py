@@ -20,21 +20,30 @@ from netcomp.coding.floats import (
 )
 from netcomp.compressors.base import require_finite
 from netcomp.draw import ALL, Draw, Purpose
-from netcomp.errors import NotFinite, SpecError
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 
-__all__ = ["FloatFormat", "Natural", "Quantizer"]
+__all__ = ["FloatFormat", "Natural", "Quantizer", "require_sizes"]
 
 Values = NDArray[np.floating[Any]]
 
 
 class Quantizer(ABC):
-    """Writes m values as bytes; ω of U(ω) bounds E‖Q(x)−x‖²/‖x‖²."""
+    """Writes m values as bytes; its constants may depend on m."""
 
-    omega: float
+    unbiased: bool = True
 
     @abstractmethod
-    def sizes(self, m: int) -> tuple[int, ...]:
-        """Return the bytes of each part for m values."""
+    def omega(self, m: int) -> float | None:
+        """Return ω where Q ∈ U(ω) on ℝᵐ, None for a biased one."""
+
+    def delta(self, m: int) -> float | None:
+        """Return δ where Q ∈ B(δ) on ℝᵐ; for an unbiased one 1 − ω where that is positive."""
+        omega = self.omega(m)
+        return 1.0 - omega if omega is not None and omega < 1.0 else None
+
+    @abstractmethod
+    def max_bytes(self, m: int) -> int:
+        """Return the largest number of bytes m values take."""
 
     @abstractmethod
     def bits(self, m: int) -> float:
@@ -45,8 +54,18 @@ class Quantizer(ABC):
         """Return the parts and what `decode` makes of them; raises `NotFinite`."""
 
     @abstractmethod
-    def decode(self, parts: Sequence[memoryview]) -> Values:
-        """Return the values, float32 or float64; the sizes have been checked."""
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        """Return the m values, float32 or float64.
+
+        Raises `RemoteProtocolError` where the bytes cannot be what `encode` wrote for m values.
+        """
+
+
+def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
+    """Raise `RemoteProtocolError` unless there are parts of just these sizes (bytes)."""
+    found = tuple(part.nbytes for part in parts)
+    if found != expected:
+        raise RemoteProtocolError(f"a payload of {found} bytes where {expected} belong")
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,6 @@ class FloatFormat(Quantizer):
     """
 
     name: str = "f32"
-    omega = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in FLOAT_FORMATS:
@@ -71,8 +89,11 @@ class FloatFormat(Quantizer):
     def _dtype(self) -> np.dtype[Any]:
         return FLOAT_FORMATS[self.name]
 
-    def sizes(self, m: int) -> tuple[int, ...]:
-        return (m * self._dtype.itemsize,)
+    def omega(self, m: int) -> float:
+        return 0.0
+
+    def max_bytes(self, m: int) -> int:
+        return m * self._dtype.itemsize
 
     def bits(self, m: int) -> float:
         return 8.0 * m * self._dtype.itemsize
@@ -82,9 +103,10 @@ class FloatFormat(Quantizer):
             raw = values.astype(self._dtype, copy=False)
         require_finite(raw, draw)
         part = as_bytes(raw)
-        return (part,), self.decode((part,))
+        return (part,), self.decode((part,), raw.size)
 
-    def decode(self, parts: Sequence[memoryview]) -> Values:
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        require_sizes(parts, m * self._dtype.itemsize)
         raw = np.frombuffer(parts[0], dtype=self._dtype)
         # Half precision is a wire format only: sums are not formed in it.
         return raw.astype(np.float32) if self.name == "f16" else raw
@@ -98,13 +120,14 @@ class Natural(Quantizer):
     rounded to float32 first; magnitudes from 2¹²⁷ on are refused.
     """
 
-    omega = 1 / 8
-
     def __str__(self) -> str:
         return "natural"
 
-    def sizes(self, m: int) -> tuple[int, ...]:
-        return m, sign_bytes(m)
+    def omega(self, m: int) -> float:
+        return 1 / 8
+
+    def max_bytes(self, m: int) -> int:
+        return m + sign_bytes(m)
 
     def bits(self, m: int) -> float:
         return 9.0 * m
@@ -118,8 +141,9 @@ class Natural(Quantizer):
         single = values.astype(np.float32, copy=False)
         coded = natural_encode(np.ascontiguousarray(single), draw.stream(Purpose.QUANTIZER))
         parts = tuple(as_bytes(part) for part in coded)
-        return parts, self.decode(parts)
+        return parts, self.decode(parts, single.size)
 
-    def decode(self, parts: Sequence[memoryview]) -> Values:
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        require_sizes(parts, m, sign_bytes(m))
         exponents, signs = (np.frombuffer(part, dtype=np.uint8) for part in parts)
         return natural_decode(exponents, signs)

@@ -121,9 +121,10 @@ def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
                 f"the server wants {problem[key]!r} imported here; start with --trust-server to"
                 " let it"
             )
-    wanted = str(problem.get("data", ""))
-    reaches = os.sep in wanted or (wanted not in BUILTIN and Path(wanted).exists())
-    if not own_data and reaches:
+    wanted = problem.get("data")
+    if own_data or wanted is None:
+        return
+    if os.sep in str(wanted) or (wanted not in BUILTIN and Path(str(wanted)).exists()):
         raise RemoteProtocolError(
             f"the server wants {wanted!r} read here; give --data, or --trust-server to let it"
         )

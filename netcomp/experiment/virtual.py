@@ -8,11 +8,8 @@ the time the link model says. Computing takes no time.
 from __future__ import annotations
 
 import heapq
-import signal
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 
@@ -140,12 +137,11 @@ class VirtualCluster:
         """Run to the end and return how it ended."""
         for peer in self._peers:
             peer.join(version)
-        with _noting_interrupts() as interrupted:
-            while self._arrivals and self._outcome is None:
-                self.now, _, way, frame = heapq.heappop(self._arrivals)
-                way.arrive(frame)
-                if interrupted:
-                    self.feed(ins.Interrupt("interrupted"))
+        while self._arrivals and self._outcome is None:
+            self.now, _, way, frame = heapq.heappop(self._arrivals)
+            way.arrive(frame)
+            if self._interrupted:
+                self.feed(ins.Interrupt("interrupted"))
         if self._outcome is None:
             # Workers that failed to prepare are gone, and nobody else will come.
             self.feed(ins.Interrupt("failed", NetcompError("the workers could not begin")))
@@ -190,17 +186,3 @@ class VirtualCluster:
                 self.observer.note(str(error))
             case ins.Admit() | ins.Waiting():
                 pass
-
-
-@contextmanager
-def _noting_interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list, so that no step is left half done; in the main thread only."""
-    signals: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-    before = signal.signal(signal.SIGINT, lambda number, _frame: signals.append(number))
-    try:
-        yield signals
-    finally:
-        signal.signal(signal.SIGINT, before)

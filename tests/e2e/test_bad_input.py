@@ -162,8 +162,10 @@ def test_wrong_workers_are_refused_and_the_right_ones_finish(family):
     The invitation the server prints works as it stands.
     """
     files = {"data": ROWS, "wider": ROWS + "+1 4:1\n", "other": ROWS.replace("3:2", "3:3")}
+    (family.folder / "sets").mkdir()
     for name, rows in files.items():
-        (family.folder / f"{name}.svm").write_text(rows)
+        (family.folder / f"sets/{name}.svm").write_text(rows)
+    family.changes["NETCOMP_DATA"] = "sets"
     server, invitation = family.serve(SPEC)
     server.until("0/2 workers; start one with: netcomp worker --connect 127.0.0.1:[0-9]+$")
     right = family.start(argv=[*invitation, "--id", "0"])
@@ -191,7 +193,7 @@ def test_wrong_workers_are_refused_and_the_right_ones_finish(family):
     assert 0 == server.finish().code
     (folder,) = family.runs()
     tree = load_spec(folder / "spec.toml")
-    tree["problem"]["data"] = str(family.folder / "data.svm")
+    tree["problem"]["data"] = str(family.folder / "sets/data.svm")
     assert in_memory(tree).model.tobytes() == np.load(folder / "model.npy").tobytes()
 
 

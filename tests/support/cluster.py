@@ -343,13 +343,15 @@ class Family:
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     commands: list = field(default_factory=list)
+    changes: dict = field(default_factory=dict)
+    """Environment variables all of them get."""
 
     def environment(self, **changes):
         # The test's own variables, less what would change a run.
         env = {k: v for k, v in os.environ.items() if not k.startswith("NETCOMP_")}
         env |= {"NETCOMP_TEST_MARK": self.mark, "MPLBACKEND": "Agg", "COLUMNS": "100"}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
-        return env | changes
+        return env | self.changes | changes
 
     def spec(self, tree, name="spec.toml"):
         """Write a spec and return its name."""
