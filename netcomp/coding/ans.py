@@ -7,18 +7,18 @@
 | 0 | the symbols as fields of ⌈log2 alphabet⌉ bits (`netcomp.coding.bits`) |
 | 1 | varint: the one symbol that is repeated |
 | 2, 3, 4 | rANS over groups of G = 1, 2, 4 symbols |
-| 8 + c | mostly the symbol c ≤ 246: the rest by position (below) |
-| 255 | varint c ≥ 247, then the same |
+| 8 + 2c + b | mostly the symbol c ≤ 122: the rest by position (below) |
+| 254 + b | varint c ≥ 123, then the same |
 
-**Mostly c.** varint k, the number of other symbols; varint n; the k positions (the form of
-`netcomp.coding.gaps` with d = count); the k other symbols in order, those above c less 1,
-of an alphabet that is 1 smaller: n bytes in one of the forms 0 to 4, or, where n = 0,
-form 0 without its first byte. The positions take what lies between.
+**Mostly c.** varint k ≥ 1, the number of other symbols; only for b = 0 varint n; the k
+positions (the form of `netcomp.coding.gaps` with d = count); the k other symbols in order,
+those above c less 1, of an alphabet that is 1 smaller: for b = 0 n bytes in one of the forms
+0 to 4, for b = 1 form 0 without its first byte. The positions take what lies between.
 
 **rANS.** A frequency table (`netcomp.coding.model`); varint L, the number of lanes; L states
 of 4 bytes; words of 2 bytes to the end; all little-endian. Symbols become numbers by their
 rank among the K that occur, groups of G the numbers Σ rankⱼ·K^(G−1−j), j = 0 … G − 1 (the last
-group is filled up with rank 0). With f the frequency of a group's number (sum 2^16; for
+group is filled up with rank 0); G > 1 needs alphabet ≤ 256 and K^G ≤ 4096. With f the frequency of a group's number (sum 2^16; for
 G = 2 those of pairs, for G = 4 of pairs of pairs) and c the sum of the frequencies of
 smaller numbers, group t·L + l belongs to lane l and is read in step t, except for the
 last L groups. A step, for all lanes l that have a group in it:
@@ -46,7 +46,13 @@ from numpy.typing import NDArray
 
 from netcomp.coding.bits import pack_bits, packed_bytes, unpack_bits
 from netcomp.coding.gaps import decode_indices, encode_indices
-from netcomp.coding.groups import group_numbers, group_symbols, grouped
+from netcomp.coding.groups import (
+    MAX_GROUPED,
+    MAX_NUMBERS,
+    group_numbers,
+    group_symbols,
+    grouped,
+)
 from netcomp.coding.model import histogram, read_table, write_table
 from netcomp.coding.rans import fewest_lanes, lanes_for, pop, push
 from netcomp.coding.varint import read_varint, write_varint
@@ -57,10 +63,11 @@ __all__ = ["MAX_ALPHABET", "decode_symbols", "encode_symbols"]
 MAX_ALPHABET: Final = 1 << 16
 """The largest alphabet: symbols are uint8 up to 256 and uint16 above."""
 
-_RAW, _SAME, _MOSTLY, _MOSTLY_LONG = 0, 1, 8, 255
+_RAW, _SAME, _MOSTLY, _MOSTLY_LONG = 0, 1, 8, 254
+_LONG_FROM = 123
 _MODES = {1: 2, 2: 3, 4: 4}
 _SIZES = {mode: size for size, mode in _MODES.items()}
-_RARE = 16
+_RARE = 8
 _SAMPLE = 1 << 12
 _LEAST_STATE = 1 << 16
 
@@ -97,18 +104,19 @@ def decode_symbols(data: Any, count: int, alphabet: int) -> Symbols:
     Takes memory for the symbols, tables of at most 2^16 entries and the bytes' copy, and at
     most 8192 vectorised steps, whatever the bytes say.
     """
-    view = memoryview(data).cast("B")
+    view = memoryview(np.frombuffer(data, dtype=np.uint8))
     if len(view) == 0:
         raise RemoteProtocolError("symbols have no bytes")
     mode = view[0]
     if mode < _MOSTLY:
         return _decode_plain(view, count, alphabet)
-    common, at = read_varint(view, 1) if mode == _MOSTLY_LONG else (mode - _MOSTLY, 1)
+    common, at = ((mode - _MOSTLY) // 2, 1) if mode < _MOSTLY_LONG else read_varint(view, 1)
     others, at = read_varint(view, at)
-    size, at = read_varint(view, at)
-    bare = size == 0
-    size = packed_bytes(others, _width(alphabet - 1)) if bare else size
-    if common >= alphabet or alphabet == 1 or others > count or size > len(view) - at:
+    if common >= alphabet or alphabet == 1 or not 1 <= others < count:
+        raise RemoteProtocolError("symbols in an impossible form")
+    bare = mode % 2 == 1
+    size, at = (packed_bytes(others, _width(alphabet - 1)), at) if bare else read_varint(view, at)
+    if size > len(view) - at or (mode >= _MOSTLY_LONG) != (common >= _LONG_FROM):
         raise RemoteProtocolError("symbols in an impossible form")
     positions = decode_indices(view[at : len(view) - size], others, count)
     tail = view[len(view) - size :]
@@ -163,12 +171,13 @@ def _encode_mostly(symbols: Symbols, common: int, alphabet: int) -> bytes:
     rest = symbols[positions]
     rest -= rest > common
     nested = _encode_plain(rest.astype(_dtype(alphabet - 1)), alphabet - 1)
-    bare = nested[0] == _RAW and len(nested) > 1
+    bare = nested[0] == _RAW
+    long = common >= _LONG_FROM
     head = (
-        bytes([min(_MOSTLY + common, _MOSTLY_LONG)]),
-        write_varint(common) if common >= _MOSTLY_LONG - _MOSTLY else b"",
+        bytes([bare + (_MOSTLY_LONG if long else _MOSTLY + 2 * common)]),
+        write_varint(common) if long else b"",
         write_varint(positions.size),
-        write_varint(0 if bare else len(nested)),
+        b"" if bare else write_varint(len(nested)),
         encode_indices(positions, symbols.size).tobytes(),
     )
     return b"".join((*head, nested[bare:]))
@@ -199,6 +208,8 @@ def _encode_rans(symbols: Symbols, counts: NDArray[np.int64], limit: int) -> byt
 
 def _decode_rans(view: memoryview, count: int, alphabet: int, size: int) -> Symbols:
     base, present, at = read_table(view, 1, alphabet)
+    if size > 1 and (alphabet > MAX_GROUPED or present.size**size > MAX_NUMBERS):
+        raise RemoteProtocolError(f"groups of {size} of {present.size} symbols")
     lanes, at = read_varint(view, at)
     groups = -(-count // size)
     if not fewest_lanes(groups) <= lanes <= groups or 4 * lanes > len(view) - at:
@@ -220,4 +231,4 @@ def _width(alphabet: int) -> int:
 
 
 def _dtype(alphabet: int) -> np.dtype[Any]:
-    return np.dtype(np.uint8 if alphabet <= 256 else np.uint16)  # noqa: PLR2004
+    return np.dtype(np.uint8 if alphabet <= MAX_GROUPED else np.uint16)

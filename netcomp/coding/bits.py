@@ -26,7 +26,11 @@ MAX_WIDTH: Final = 32
 """The widest field (bits)."""
 
 _CHUNK = 1 << 16
-_WHOLE = {8: np.dtype(">u1"), 16: np.dtype(">u2"), 32: np.dtype(">u4")}
+_WHOLE: Final[dict[int, np.dtype[Any]]] = {
+    8: np.dtype(">u1"),
+    16: np.dtype(">u2"),
+    32: np.dtype(">u4"),
+}
 
 
 def packed_bytes(count: int, width: int) -> int:
@@ -157,12 +161,13 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
 
 def _shifted(values: NDArray[Any], right: int) -> NDArray[Any]:
     kind = values.dtype.type
-    return values >> kind(right) if right >= 0 else values << kind(-right)
+    shifted: NDArray[Any] = values >> kind(right) if right >= 0 else values << kind(-right)
+    return shifted
 
 
 def _word(width: int) -> np.dtype[Any]:
     """Return the narrowest type of `width` bits or more: shifts in it may lose high bits."""
-    return np.dtype(np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32)
+    return next(word.newbyteorder("=") for limit, word in _WHOLE.items() if width <= limit)
 
 
 def _check_width(width: int) -> None:

@@ -13,6 +13,8 @@ __all__ = [
     "FLOAT_FORMATS",
     "NATURAL_LIMIT",
     "as_bytes",
+    "bfloat16_decode",
+    "bfloat16_encode",
     "natural_decode",
     "natural_encode",
     "sign_bytes",
@@ -23,7 +25,7 @@ FLOAT_FORMATS: Final[dict[str, np.dtype[Any]]] = {
     "f32": np.dtype("<f4"),
     "f16": np.dtype("<f2"),
 }
-"""The float formats by name: a whitelist, because a dtype never comes from a peer's string."""
+"""numpy's float formats by name: a whitelist, as a dtype never comes from a peer's string."""
 
 NATURAL_LIMIT: Final = 2.0**127
 """Magnitudes from here on could round up to infinity and are refused."""
@@ -37,6 +39,21 @@ _MANTISSA = np.uint32(0x007F_FFFF)
 def as_bytes(array: NDArray[Any]) -> memoryview:
     """Return the bytes of a one-dimensional array, without a copy where it is contiguous."""
     return np.ascontiguousarray(array).view(np.uint8).data
+
+
+def bfloat16_encode(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Round float32 to bfloat16, its upper 16 bits, ties to even; finite values only.
+
+    Values from 2¹²⁸ − 2¹¹⁹ on become infinity, as in any float format.
+    """
+    bits = values.view(np.uint32)
+    odd = (bits >> np.uint32(16)) & np.uint32(1)
+    return ((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)).astype("<u2")
+
+
+def bfloat16_decode(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return the float32 values of `bfloat16_encode`."""
+    return (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def sign_bytes(count: int) -> int:

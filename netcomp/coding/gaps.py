@@ -83,10 +83,10 @@ def _encode_sparse(indices: Indices, d: int) -> NDArray[np.uint8]:
     parameter = _best_parameter(gaps, d)
     costs = {
         parameter: _cost(gaps, _divisor(parameter)),
-        _FIXED: k * _fixed_width(d),
-        _BITMAP: d,
+        _FIXED: packed_bytes(k, _fixed_width(d)),
+        _BITMAP: packed_bytes(d, 1),
     }
-    form = min(costs, key=lambda form: (packed_bytes(costs[form], 1), form))
+    form = min(costs, key=lambda form: (costs[form], form))
     if form == _FIXED:
         pieces = [pack_bits(indices, _fixed_width(d))]
     elif form == _BITMAP:
@@ -180,34 +180,32 @@ def _unpack_gaps(rest: NDArray[np.uint8], k: int, divisor: int, d: int) -> Indic
 
 
 def _best_parameter(gaps: NDArray[np.uint32], d: int) -> int:
-    """Return the p whose divisor gives the fewest bits: downhill from the geometric optimum.
+    """Return the p whose divisor gives the fewest bytes: from the geometric optimum down.
 
-    A larger divisor than 2d/k never pays. Of more than 65,536 gaps every ⌈k/65536⌉-th
-    takes part.
+    Gaps that are no geometric ones want a smaller divisor, never one above 2d/k. Of more
+    than 65,536 gaps every ⌈k/65536⌉-th takes part.
     """
     sample = gaps[:: -(-gaps.size // _SAMPLE)]
     density = gaps.size / d
     # Golomb's condition: the smallest M with (1 − p)^M + (1 − p)^(M+1) ≤ 1.
     ideal = max(1, math.ceil(-math.log(2 - density) / math.log1p(-density)))
     p = next(p for p in range(1, _LAST_DIVISOR + 1) if _divisor(p + 1) > ideal)
-    cost = _cost(sample, _divisor(p))
-    for step in (-1, 1):
-        while 1 <= p + step <= _LAST_DIVISOR and _divisor(p + step) * gaps.size <= 4 * d:
-            other = _cost(sample, _divisor(p + step))
-            if other >= cost:
-                break
-            p, cost = p + step, other
-    return p
+    while p > 1 and _cost(sample, _divisor(p - 1)) < _cost(sample, _divisor(p)):
+        p -= 1
+    most = max(p for p in range(1, p + 3) if _divisor(p) * gaps.size <= 4 * d)
+    return min(range(max(1, p - 2), most + 1), key=lambda p: _cost(sample, _divisor(p)))
 
 
 def _cost(gaps: NDArray[np.uint32], divisor: int) -> int:
-    """Return the bits of the gaps with that divisor."""
+    """Return how many bytes the three pieces of the gaps take with that divisor."""
     quotients = gaps // np.uint32(divisor)
     width, short = _truncation(divisor)
-    bits = gaps.size * (width + 1) + int(quotients.sum(dtype=np.int64))
+    size = packed_bytes(gaps.size, width)
+    size += packed_bytes(gaps.size + int(quotients.sum(dtype=np.int64)), 1)
     if short:
-        bits += int(np.count_nonzero(gaps - quotients * np.uint32(divisor) >= short))
-    return bits
+        long = np.count_nonzero(gaps - quotients * np.uint32(divisor) >= short)
+        size += packed_bytes(int(long), 1)
+    return size
 
 
 def _divisor(parameter: int) -> int:

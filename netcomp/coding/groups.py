@@ -6,19 +6,28 @@ says how a group is numbered and `netcomp.coding.model` what its frequency is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.model import Frequencies, cross_entropy, joint
 
-__all__ = ["group_numbers", "group_symbols", "grouped"]
+__all__ = ["MAX_GROUPED", "MAX_NUMBERS", "group_numbers", "group_symbols", "grouped"]
 
-_MOST_NUMBERS = 4096
+MAX_NUMBERS: Final = 4096
+"""How many different groups of two or four symbols there may be."""
+
+MAX_GROUPED: Final = 256
+"""The largest alphabet of which symbols are grouped, and are single bytes."""
+
 _LOSS = 1.004
-_CHUNK = 1 << 18
-_WORD = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_CHUNK = 1 << 17
+_WORD: Final[dict[int, np.dtype[Any]]] = {
+    1: np.dtype("<u1"),
+    2: np.dtype("<u2"),
+    4: np.dtype("<u4"),
+}
 
 
 def grouped(
@@ -34,7 +43,7 @@ def grouped(
     frequencies = base
     share = counts / counts.sum()
     for size in (2, 4):
-        if wide or frequencies.size**2 > _MOST_NUMBERS:
+        if wide or frequencies.size**2 > MAX_NUMBERS:
             break
         frequencies = joint(frequencies)
         share = np.multiply.outer(share, share).reshape(-1)

@@ -59,23 +59,26 @@ def histogram(symbols: NDArray[Any], alphabet: int) -> Frequencies:
 
     Raises ValueError for a symbol outside the alphabet.
     """
-    pairs = symbols.dtype == np.uint8 and symbols.size >= _PAIRS_FROM
-    even = symbols.size // 2 * 2
-    words = symbols[:even].view(np.uint16) if pairs else symbols
-    counts = np.zeros(_BYTE * _BYTE if pairs else alphabet, dtype=np.int64)
-    for start in range(0, words.size, _CHUNK):
-        found = np.bincount(words[start : start + _CHUNK], minlength=counts.size)
-        if found.size > counts.size:
-            raise ValueError(f"a symbol is not below {alphabet}")
-        counts += found
-    if not pairs:
-        return counts
-    square = counts.reshape(_BYTE, _BYTE)
-    counts = square.sum(axis=0) + square.sum(axis=1)
-    counts += np.bincount(symbols[even:], minlength=_BYTE)
+    if symbols.dtype == np.uint8 and symbols.size >= _PAIRS_FROM:
+        even = symbols.size // 2 * 2
+        square = _counts(symbols[:even].view(np.uint16), _BYTE**2).reshape(_BYTE, _BYTE)
+        counts: Frequencies = square.sum(axis=0) + square.sum(axis=1)
+        counts += _counts(symbols[even:], _BYTE)
+    else:
+        counts = _counts(symbols, alphabet)
     if counts[alphabet:].any():
         raise ValueError(f"a symbol is not below {alphabet}")
     return counts[:alphabet]
+
+
+def _counts(symbols: NDArray[Any], size: int) -> Frequencies:
+    """Return the histogram with at least `size` entries; bincount's int64 copy in chunks."""
+    parts = [symbols[start : start + _CHUNK] for start in range(0, symbols.size, _CHUNK)]
+    size = max(size, int(symbols.max(initial=0)) + 1)
+    counts = np.zeros(size, dtype=np.int64)
+    for part in parts:
+        counts += np.bincount(part, minlength=size)
+    return counts
 
 
 def normalised(weights: Frequencies, precision: int = PRECISION) -> Frequencies:
@@ -136,12 +139,11 @@ def read_table(
     if not 1 <= count <= alphabet:
         raise RemoteProtocolError(f"{count} runs of symbols in an alphabet of {alphabet}")
     runs, at = read_varints(data, 2 * count, at)
-    gaps, lengths = runs[0::2], runs[1::2] + 1
-    # Each number is below 2^35 and there are at most 2^16: the sums fit.
-    ends = np.cumsum(gaps + lengths)
-    if ends[-1] > alphabet or (gaps[1:] == 0).any():
+    runs[1::2] += 1
+    # Each number is below 2^35 and there are at most 2^17: the sum fits.
+    if int(runs.sum()) > alphabet or (runs[2::2] == 0).any():
         raise RemoteProtocolError("a frequency table has impossible runs")
-    present = np.flatnonzero(np.repeat(np.tile((False, True), count), runs + (0, 1) * count))
+    present = np.flatnonzero(np.repeat(np.tile((False, True), count), runs))
     table, at = read_varints(data, present.size, at)
     table += 1
     if int(table.sum()) != 1 << precision or present.size < 2:  # noqa: PLR2004

@@ -1,7 +1,7 @@
 """rANS over many lanes at once: group numbers to states and words, and back.
 
 The inner loop of `netcomp.coding.ans`, which documents the format. What does not depend on the
-states is done for some 65,536 groups at a time; a step then takes a dozen vector operations
+states is done for some 16,384 groups at a time; a step then takes a dozen vector operations
 on all lanes.
 """
 
@@ -23,7 +23,7 @@ _STATE_BITS = 24
 _LEAST_LANE_BITS = 8
 _FREE_BITS = 144
 _SHARE = 0.008
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 _HALF = np.uint32(16)
 _LOW = np.uint32(0xFFFF)
 _HIGH = np.uint32(0xFFFF_0000)
@@ -73,13 +73,11 @@ def push(
             now = slice(first, min(first + lanes, entries.size))
             x = states[: now.stop - first]
             full = x >= limits[now]
-            low = x[full]
+            low = x.take(np.flatnonzero(full))
             words[at - low.size : at] = low
             at -= low.size
             x >>= np.multiply(full, _HALF, out=shift[: x.size])
-            # Exact: x < 2^32 and f < 2^16, so a quotient that is no integer is at
-            # least 2^-16 away from one, far more than a double's error.
-            quotient = np.divide(x, entries[now]).astype(np.uint32)
+            quotient = x // entries[now]
             quotient *= steps[now]
             x += quotient
             x += biases[now]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.floats import (
     FLOAT_FORMATS,
     NATURAL_LIMIT,
     as_bytes,
+    bfloat16_decode,
+    bfloat16_encode,
     natural_decode,
     natural_encode,
     sign_bytes,
@@ -22,7 +25,10 @@ from netcomp.compressors.base import require_finite
 from netcomp.draw import ALL, Draw, Purpose
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 
-__all__ = ["FloatFormat", "Natural", "Quantizer", "require_sizes"]
+__all__ = ["BFloat16", "FloatFormat", "Natural", "Quantizer", "require_sizes"]
+
+_NATURAL: Final = 512
+"""Symbols of entropy-coded natural compression: twice the exponent, plus one for minus."""
 
 Values = NDArray[np.floating[Any]]
 
@@ -40,6 +46,15 @@ class Quantizer(ABC):
         """Return δ where Q ∈ B(δ) on ℝᵐ; for an unbiased one 1 − ω where that is positive."""
         omega = self.omega(m)
         return 1.0 - omega if omega is not None and omega < 1.0 else None
+
+    def b1(self, m: int) -> tuple[float, float] | None:
+        """Return (α, β) of B¹; for an unbiased one (1, ζ) (Beznosikov et al. Thm 7, λ = 1)."""
+        omega = self.omega(m)
+        return None if omega is None else (1.0, 1.0 + omega)
+
+    def b2(self, m: int) -> tuple[float, float] | None:
+        """Return (γ, β) of B²; for an unbiased one (1, ζ) (Beznosikov et al. Thm 7, λ = 1)."""
+        return self.b1(m)
 
     @abstractmethod
     def max_bytes(self, m: int) -> int:
@@ -113,21 +128,59 @@ class FloatFormat(Quantizer):
 
 
 @dataclass(frozen=True)
-class Natural(Quantizer):
-    """Natural compression C_nat: a random power of two, sign and exponent, 9 bits a value.
+class BFloat16(Quantizer):
+    """Values rounded to bfloat16, the upper half of a float32: 16 bits each, relative 2⁻⁸.
 
-    In U(1/8) (MARINA-P F.1; Beznosikov et al. §2: ζ = 9/8). Values are
-    rounded to float32 first; magnitudes from 2¹²⁷ on are refused.
+    Like the other float formats counted as ω = 0.
     """
 
     def __str__(self) -> str:
-        return "natural"
+        return "bf16"
+
+    def omega(self, m: int) -> float:
+        return 0.0
+
+    def max_bytes(self, m: int) -> int:
+        return 2 * m
+
+    def bits(self, m: int) -> float:
+        return 16.0 * m
+
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+        with np.errstate(over="ignore"):
+            single = values.astype(np.float32, copy=False)
+        require_finite(single, draw)
+        part = as_bytes(bfloat16_encode(np.ascontiguousarray(single)))
+        decoded = self.decode((part,), single.size)
+        require_finite(decoded, draw)
+        return (part,), decoded
+
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        require_sizes(parts, 2 * m)
+        return bfloat16_decode(np.frombuffer(parts[0], dtype="<u2"))
+
+
+@dataclass(frozen=True)
+class Natural(Quantizer):
+    """Natural compression C_nat: a random power of two, sign and exponent, 9 bits a value.
+
+    In U(1/8) for normal float32 values (MARINA-P F.1; Beznosikov et al. §2: ζ = 9/8); below
+    2⁻¹²⁶ it stays unbiased, but relative to such a value its variance has no bound. Values
+    are rounded to float32 first; magnitudes from 2¹²⁷ on are refused. With `coding` "entropy"
+    sign and exponent travel as one symbol at their entropy, zeros without a sign.
+    """
+
+    coding: Literal["raw", "entropy"] = "raw"
+
+    def __str__(self) -> str:
+        return "natural" if self.coding == "raw" else "natural:coding=entropy"
 
     def omega(self, m: int) -> float:
         return 1 / 8
 
     def max_bytes(self, m: int) -> int:
-        return m + sign_bytes(m)
+        # Nine bits either way; the coder adds its first byte.
+        return m + sign_bytes(m) + (self.coding == "entropy")
 
     def bits(self, m: int) -> float:
         return 9.0 * m
@@ -139,11 +192,27 @@ class Natural(Quantizer):
             worker = None if draw.worker == ALL else draw.worker
             raise NotFinite(int(np.argmax(too_large)), worker, draw.round)
         single = values.astype(np.float32, copy=False)
-        coded = natural_encode(np.ascontiguousarray(single), draw.stream(Purpose.QUANTIZER))
-        parts = tuple(as_bytes(part) for part in coded)
-        return parts, self.decode(parts, single.size)
+        raw = natural_encode(np.ascontiguousarray(single), draw.stream(Purpose.QUANTIZER))
+        if self.coding == "raw":
+            parts = tuple(as_bytes(part) for part in raw)
+            return parts, natural_decode(*raw)
+        exponents, signs = raw
+        symbols = exponents.astype(np.uint16) << 1
+        symbols |= np.unpackbits(signs, count=single.size)
+        symbols[exponents == 0] = 0
+        return (memoryview(encode_symbols(symbols, _NATURAL)),), self._values(symbols)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
-        require_sizes(parts, m, sign_bytes(m))
-        exponents, signs = (np.frombuffer(part, dtype=np.uint8) for part in parts)
-        return natural_decode(exponents, signs)
+        if self.coding == "raw":
+            require_sizes(parts, m, sign_bytes(m))
+            exponents, signs = (np.frombuffer(part, dtype=np.uint8) for part in parts)
+            return natural_decode(exponents, signs)
+        if len(parts) != 1:
+            raise RemoteProtocolError(f"{len(parts)} parts where one belongs")
+        return self._values(decode_symbols(parts[0], m, _NATURAL))
+
+    def _values(self, symbols: NDArray[np.integer[Any]]) -> Values:
+        """Return the numbers that symbols stand for: exponent and sign in the lowest bit."""
+        bits = (symbols.astype(np.uint32) >> 1) << np.uint32(23)
+        bits |= symbols.astype(np.uint32) << np.uint32(31)
+        return bits.view(np.float32)

@@ -1,0 +1,208 @@
+"""Quantizers that round to a few levels of a vector's norm: dithering, ternary, QSGD.
+
+C(x)_i = ‖x‖_p · sign(x_i) · ξ(|x_i| / ‖x‖_p), where ξ(t) is one of the two levels around t, at
+random and with mean t. What travels is the norm as a 32-bit float, rounded up so that no
+|x_i| / ‖x‖ exceeds 1, and the signed levels as symbols at their entropy (`coding.ans`): 0 for
+zero, 2j − 1 and 2j for minus and plus level j.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.coding.ans import decode_symbols, encode_symbols
+from netcomp.coding.bits import packed_bytes
+from netcomp.compressors.base import require_finite
+from netcomp.compressors.quantizers import Quantizer, Values
+from netcomp.draw import ALL, Draw, Purpose, Stream
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+
+__all__ = ["Dithering", "Levels", "Norm", "Qsgd"]
+
+_CHUNK = 1 << 16
+_MAX_LEVELS = 32767
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """The p of a norm: 1, 2 or infinity."""
+
+    p: float
+
+    @classmethod
+    def parse(cls, text: str) -> Norm:
+        """Read "1", "2" or "inf"; raises ValueError."""
+        if text not in ("1", "2", "inf"):
+            raise ValueError("expected the norm 1, 2 or inf")
+        return cls(float(text))
+
+    def __str__(self) -> str:
+        return f"{self.p:g}"
+
+    def of(self, values: Values) -> float:
+        """Return ‖x‖_p, computed in float64; 0 for no values."""
+        if values.size == 0:
+            return 0.0
+        if math.isinf(self.p):
+            return float(np.abs(values).max())
+        if self.p == 1.0:
+            return float(np.abs(values).sum(dtype=np.float64))
+        # Scaled by the largest, so that squares neither overflow nor vanish.
+        largest = float(np.abs(values).max())
+        if largest == 0.0:
+            return 0.0
+        scaled = values.astype(np.float64) / largest
+        return largest * math.sqrt(float(np.dot(scaled, scaled)))
+
+
+class Levels(Quantizer):
+    """The shared part: a subclass has a `norm`, the increasing `levels` up to 1, and its ω."""
+
+    norm: Norm
+
+    @property
+    @abstractmethod
+    def levels(self) -> NDArray[np.float64]:
+        """The positive levels, increasing, the last one 1."""
+
+    def bits(self, m: int) -> float:
+        """Return 32 bits for the norm and the levels at fixed width, as the papers count."""
+        return 32.0 + m * (1.0 + math.log2(self.levels.size + 1))
+
+    def max_bytes(self, m: int) -> int:
+        alphabet = 2 * self.levels.size + 1
+        return 4 + 1 + packed_bytes(m, (alphabet - 1).bit_length())
+
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+        require_finite(values, draw)
+        exact = self.norm.of(values)
+        if exact > _LARGEST:
+            worker = None if draw.worker == ALL else draw.worker
+            raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
+        norm = np.float32(exact)
+        if float(norm) < exact:
+            norm = np.nextafter(norm, np.float32(np.inf))
+        symbols = self._symbols(values, float(norm), draw.stream(Purpose.QUANTIZER))
+        coded = encode_symbols(symbols, 2 * self.levels.size + 1)
+        head = norm.astype("<f4").tobytes()
+        return (memoryview(head), memoryview(coded)), self._values(norm, symbols)
+
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        if len(parts) != 2 or parts[0].nbytes != 4:  # noqa: PLR2004 — norm and levels
+            raise RemoteProtocolError("a norm and levels belong here")
+        norm = np.frombuffer(parts[0], dtype="<f4")[0]
+        if not (np.isfinite(norm) and norm >= 0):
+            raise RemoteProtocolError("a norm that is negative or not finite")
+        return self._values(norm, decode_symbols(parts[1], m, 2 * self.levels.size + 1))
+
+    def _symbols(self, values: Values, norm: float, stream: Stream) -> NDArray[Any]:
+        """Round at random; by chunks, so that temporaries stay small."""
+        alphabet = 2 * self.levels.size + 1
+        symbols = np.zeros(values.size, dtype=np.uint8 if alphabet <= 256 else np.uint16)  # noqa: PLR2004
+        if norm == 0.0:
+            return symbols
+        for start in range(0, values.size, _CHUNK):
+            part = slice(start, min(start + _CHUNK, values.size))
+            level = self._round(np.abs(values[part]) / norm, stream)
+            # 2j for plus, 2j − 1 for minus, 0 for either zero.
+            symbols[part] = 2 * level - (np.signbit(values[part]) & (level > 0))
+        return symbols
+
+    def _round(self, t: NDArray[Any], stream: Stream) -> NDArray[np.int64]:
+        """Return the number of the level that each t in [0, 1] becomes; 0 is zero."""
+        grid = self._grid
+        below = np.minimum(np.searchsorted(grid, t, side="right") - 1, grid.size - 2)
+        low = grid[below]
+        up = (t - low) / (grid[below + 1] - low)
+        # A 32-bit word below up · 2³²: the probability is exact to 2⁻³².
+        numbers: NDArray[np.int64] = below + (stream.words32(t.size) < up * 2.0**32)
+        return numbers
+
+    @cached_property
+    def _grid(self) -> NDArray[np.float64]:
+        return np.concatenate([[0.0], self.levels])
+
+    def _values(self, norm: np.float32, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the numbers that symbols stand for; both ends do just this."""
+        table = np.zeros(2 * self.levels.size + 1, dtype=np.float32)
+        magnitudes = (float(norm) * self.levels).astype(np.float32)
+        table[2::2] = magnitudes
+        table[1::2] = -magnitudes
+        values: NDArray[np.float32] = table[symbols]
+        return values
+
+
+@dataclass(frozen=True)
+class Dithering(Levels):
+    """General exponential dithering with s levels b^{1−s} … b^{−1}, 1 of the p-norm.
+
+    Beznosikov et al. (14), in U(ζ_b) by their Lemma 15, eq. (15). b = 2 is natural dithering,
+    s = b = 1 with the maximum norm ternary quantization (TernGrad).
+    """
+
+    s: int = 8
+    b: float = 2.0
+    p: Norm = Norm(2.0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.s <= _MAX_LEVELS:
+            raise SpecError("dither.s", f"{self.s} is outside 1..{_MAX_LEVELS}")
+        if not (self.b > 1.0 or (self.b == 1.0 and self.s == 1)) or not math.isfinite(self.b):
+            raise SpecError("dither.b", f"{self.b:g} must be above 1, or 1 where s = 1")
+
+    def __str__(self) -> str:
+        return f"dither:s={self.s},b={self.b:g},p={self.p}"
+
+    @property
+    def norm(self) -> Norm:  # type: ignore[override]
+        return self.p
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        return self.b ** np.arange(1.0 - self.s, 1.0)
+
+    def omega(self, m: int) -> float:
+        r = min(self.p.p, 2.0)
+        tail = m ** (1.0 / r) * self.b ** (1.0 - self.s)
+        zeta = (self.b + 1.0 / self.b + 2.0) / 4.0 + tail * min(1.0, tail)  # eq. (15)
+        return float(zeta) - 1.0
+
+
+@dataclass(frozen=True)
+class Qsgd(Levels):
+    """QSGD: s uniform levels of the 2-norm (or the maximum norm), ω = min{m/s², √m/s}.
+
+    Alistarh et al., NeurIPS 2017; MCM and NEOLITHIC use s = 1. The bound needs p ≥ 2.
+    """
+
+    s: int = 1
+    p: Norm = Norm(2.0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.s <= _MAX_LEVELS:
+            raise SpecError("qsgd.s", f"{self.s} is outside 1..{_MAX_LEVELS}")
+        if self.p.p < 2.0:  # noqa: PLR2004 — the 2-norm
+            raise SpecError("qsgd.p", "the norm must be 2 or inf")
+
+    def __str__(self) -> str:
+        return f"qsgd:s={self.s},p={self.p}"
+
+    @property
+    def norm(self) -> Norm:  # type: ignore[override]
+        return self.p
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        return np.arange(1.0, self.s + 1.0) / self.s
+
+    def omega(self, m: int) -> float:
+        return min(m / self.s**2, math.sqrt(m) / self.s)

@@ -1,0 +1,184 @@
+"""General rounding to a grid of magnitudes, at random without bias or to the nearest.
+
+The grid is (a_k), k ∈ ℤ: `steps` magnitudes in [1, b), repeated by factors of b in both
+directions, so that inf a_k = 0 and sup a_k = ∞ as Beznosikov et al. (12) and (13) ask.
+`round:b=2` has the one step 1, a_k = 2^k; `round:b=4,steps=1/1.5/2/3` four a period.
+
+What travels: the smallest grid number k_min (4 bytes, signed), how many there are
+(4 bytes), and one symbol a value at its entropy: 0 for zero, 2j − 1 and 2j for minus and plus
+a_{k_min + j − 1}.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.coding.ans import decode_symbols, encode_symbols
+from netcomp.coding.bits import packed_bytes
+from netcomp.compressors.base import require_finite
+from netcomp.compressors.quantizers import Quantizer, Values
+from netcomp.draw import ALL, Draw, Purpose, Stream
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+
+__all__ = ["Rounding", "Steps"]
+
+_HEAD = struct.Struct("<iI")
+_CHUNK = 1 << 16
+_LOW, _HIGH = -126, 127
+_MAX_GRID = 32767
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The grid's magnitudes within one period, increasing from 1: "1/1.25/1.5"."""
+
+    values: tuple[float, ...] = (1.0,)
+
+    @classmethod
+    def parse(cls, text: str) -> Steps:
+        """Read numbers with slashes between them; raises ValueError."""
+        values = tuple(float(piece) for piece in text.split("/"))
+        if values[0] != 1.0 or not all(a < b for a, b in pairwise(values)):
+            raise ValueError("expected increasing steps that begin with 1, as 1/1.25/1.5")
+        return cls(values)
+
+    def __str__(self) -> str:
+        return "/".join(f"{value:g}" for value in self.values)
+
+
+@dataclass(frozen=True)
+class Rounding(Quantizer):
+    """Rounding of magnitudes to a grid; unbiased (12) unless `biased`, then to the nearest (13).
+
+    Unbiased: U(ζ), ζ = ¼ sup(a_k/a_{k+1} + a_{k+1}/a_k + 2) (Lemma 12). Biased: Lemma 13. The
+    grid covers the normal float32 range, 2⁻¹²⁶ to 2¹²⁷; magnitudes above are refused, below it
+    unbiased rounding is between 0 and the smallest and biased rounding to 0 or the smallest,
+    where the constants do not hold.
+    """
+
+    b: float = 2.0
+    steps: Steps = Steps()
+    biased: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1.0 < self.b < math.inf:
+            raise SpecError("round.b", f"{self.b:g} must be above 1 and finite")
+        if self.steps.values[-1] >= self.b:
+            raise SpecError("round.steps", f"{self.steps} must stay below b = {self.b:g}")
+        if (_HIGH - _LOW) / math.log2(self.b) * len(self.steps.values) > _MAX_GRID:
+            raise SpecError("round.b", f"a grid finer than {_MAX_GRID} magnitudes is too fine")
+
+    def __str__(self) -> str:
+        steps = "" if len(self.steps.values) == 1 else f",steps={self.steps}"
+        return f"round:b={self.b:g}{steps}{',biased=yes' if self.biased else ''}"
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        return not self.biased
+
+    @cached_property
+    def _grid(self) -> NDArray[np.float64]:
+        """All magnitudes within the float32 range, increasing."""
+        low, high = (math.floor(end / math.log2(self.b)) for end in (_LOW, _HIGH))
+        powers = self.b ** np.arange(low, high + 1, dtype=np.float64)
+        grid = np.multiply.outer(powers, self.steps.values).ravel()
+        inside: NDArray[np.float64] = grid[(grid >= 2.0**_LOW) & (grid <= 2.0**_HIGH)]
+        return inside
+
+    @cached_property
+    def _ratios(self) -> NDArray[np.float64]:
+        """a_{k+1}/a_k over one period."""
+        period = np.array([*self.steps.values, self.b])
+        return period[1:] / period[:-1]
+
+    def omega(self, m: int) -> float | None:
+        if self.biased:
+            return None
+        r = self._ratios
+        return float(((1 / r + r + 2) / 4).max()) - 1.0
+
+    def delta(self, m: int) -> float | None:
+        if not self.biased:
+            return super().delta(m)
+        r = self._ratios
+        return float((4 * r / (1 + r) ** 2).min())
+
+    def b1(self, m: int) -> tuple[float, float] | None:
+        if not self.biased:
+            return super().b1(m)
+        gamma, beta = self._gamma_beta
+        return gamma**2, beta
+
+    def b2(self, m: int) -> tuple[float, float] | None:
+        return self._gamma_beta if self.biased else super().b2(m)
+
+    @property
+    def _gamma_beta(self) -> tuple[float, float]:
+        r = self._ratios
+        return float((2 / (1 + r)).min()), float((2 * r / (1 + r)).max())
+
+    def bits(self, m: int) -> float:
+        """Return sign and number of the magnitude at fixed width."""
+        return m * (1.0 + math.ceil(math.log2(self._grid.size + 1)))
+
+    def max_bytes(self, m: int) -> int:
+        return _HEAD.size + 1 + packed_bytes(m, (2 * self._grid.size).bit_length())
+
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+        require_finite(values, draw)
+        too_large = np.abs(values) > self._grid[-1]
+        if too_large.any():
+            worker = None if draw.worker == ALL else draw.worker
+            raise NotFinite(int(np.argmax(too_large)), worker, draw.round)
+        numbers = self._numbers(values, draw.stream(Purpose.QUANTIZER))
+        used = numbers[numbers > 0]
+        low, high = (int(used.min()), int(used.max())) if used.size else (1, 1)
+        count = high - low + 1
+        shifted = np.where(numbers > 0, numbers - low + 1, 0)
+        symbols = 2 * shifted - (np.signbit(values) & (shifted > 0))
+        alphabet = 2 * count + 1
+        coded = encode_symbols(symbols.astype(np.uint8 if alphabet <= 256 else np.uint16), alphabet)  # noqa: PLR2004
+        head = _HEAD.pack(low, count)
+        return (memoryview(head), memoryview(coded)), self._values(low, count, symbols)
+
+    def decode(self, parts: Sequence[memoryview], m: int) -> Values:
+        if len(parts) != 2 or parts[0].nbytes != _HEAD.size:  # noqa: PLR2004 — head and symbols
+            raise RemoteProtocolError("a grid's range and symbols belong here")
+        low, count = _HEAD.unpack(parts[0])
+        if not (low >= 1 and count >= 1 and low + count - 1 <= self._grid.size):
+            raise RemoteProtocolError("a range outside the grid")
+        return self._values(low, count, decode_symbols(parts[1], m, 2 * count + 1))
+
+    def _numbers(self, values: Values, stream: Stream) -> NDArray[np.int32]:
+        """Return each value's magnitude as a number of the grid from 1; 0 is zero."""
+        grid = np.concatenate([[0.0], self._grid])
+        numbers = np.empty(values.size, dtype=np.int32)
+        for start in range(0, values.size, _CHUNK):
+            part = slice(start, min(start + _CHUNK, values.size))
+            t = np.abs(values[part]).astype(np.float64)
+            below = np.minimum(np.searchsorted(grid, t, side="right") - 1, grid.size - 2)
+            low, high = grid[below], grid[below + 1]
+            if self.biased:
+                up = t - low > high - t
+            else:
+                up = stream.words32(t.size) < (t - low) / (high - low) * 2.0**32
+            numbers[part] = below + up
+        return numbers
+
+    def _values(self, low: int, count: int, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the numbers that symbols stand for; both ends do just this."""
+        table = np.zeros(2 * count + 1, dtype=np.float32)
+        magnitudes = self._grid[low - 1 : low - 1 + count].astype(np.float32)
+        table[2::2] = magnitudes
+        table[1::2] = -magnitudes
+        values: NDArray[np.float32] = table[symbols]
+        return values
