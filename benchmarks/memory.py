@@ -16,7 +16,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from benchmarks.machine import describe, folder
 
 GOAL = 6.0
 _ROUNDS = 5
-_PATIENCE = 240.0
+_PATIENCE = 120.0
 _TICK = 0.02
 
 
@@ -59,80 +58,79 @@ def status(pid: int, key: str) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-class Peak(threading.Thread):
-    """Reads a process's VmHWM until it ends: the kernel's own maximum, so no peak is missed.
-
-    What comes after the last look, within a few hundredths of a second of the end, is.
-    """
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self.bytes = 0
-
-    def run(self) -> None:
-        """Look again and again."""
-        while self._process.poll() is None:
-            self.bytes = max(self.bytes, status(self._process.pid, "VmHWM"))
-            time.sleep(_TICK)
-
-
 def measure(dim: int, workers: int) -> dict[str, Any]:
     """Run server and workers; return base, peak and vector size in bytes."""
     with tempfile.TemporaryDirectory() as temporary:
-        spec = Path(temporary, "memory.toml")
-        spec.write_text(spec_text(dim, workers, Path(temporary, "runs")))
-        server = _start("server", str(spec), "--listen", "127.0.0.1:0", "--json")
-        peer = None
+        runs = Path(temporary)
+        spec = runs / "memory.toml"
+        spec.write_text(spec_text(dim, workers, runs))
+        server = _start(runs, "server", str(spec), "--listen", "127.0.0.1:0", "--json")
+        processes = [server]
         try:
-            address = _await_line(server, re.compile(r"listening on (\S+)"))
+            address = _await_address(server, runs / "server.err")
             base = status(server.pid, "VmRSS")
-            peak = Peak(server)
-            peak.start()
+            count = str(workers)
+            worker = _start(runs, "worker", "--connect", address, "--slots", count, "--quiet")
+            processes.append(worker)
             began = time.monotonic()
-            peer = _start("worker", "--connect", address, "--slots", str(workers), "--quiet")
-            said, complaint = server.communicate(timeout=_PATIENCE)
+            peak = _peak(server, worker, runs)
             seconds = time.monotonic() - began
-            peak.join()
-            peer.wait(timeout=10)
         finally:
-            for process in (server, peer):
-                if process is not None and process.poll() is None:
+            for process in processes:
+                if process.poll() is None:
                     process.kill()
-    if server.returncode != 0:
-        raise SystemExit(f"the server failed: {complaint}")
-    summary = json.loads(said.splitlines()[-1])
+                process.wait()
+        summary = json.loads((runs / "server.out").read_text().splitlines()[-1])
+    vector = 4 * dim
     return {
         "dim": dim,
         "workers": workers,
         "rounds": summary["rounds"],
         "seconds": seconds,
-        "vector_bytes": 4 * dim,
+        "vector_bytes": vector,
         "base_bytes": base,
-        "peak_bytes": peak.bytes,
-        "base_ratio": base / (4 * dim),
-        "peak_ratio": peak.bytes / (4 * dim),
-        "peak_above_base_ratio": (peak.bytes - base) / (4 * dim),
+        "peak_bytes": peak,
+        "base_ratio": base / vector,
+        "peak_ratio": peak / vector,
+        "peak_above_base_ratio": (peak - base) / vector,
         "goal_ratio": GOAL,
-        "holds": peak.bytes <= GOAL * 4 * dim,
+        "holds": peak <= GOAL * vector,
     }
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "netcomp", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def _start(folder_: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a netcomp command whose output goes to COMMAND.out and COMMAND.err."""
+    paths = (folder_ / f"{arguments[0]}.{ending}" for ending in ("out", "err"))
+    with next(paths).open("wb") as out, next(paths).open("wb") as err:
+        return subprocess.Popen(
+            [sys.executable, "-m", "netcomp", *arguments], stdout=out, stderr=err
+        )
 
 
-def _await_line(process: subprocess.Popen[str], pattern: re.Pattern[str]) -> str:
-    assert process.stderr is not None  # noqa: S101 - for the type checker
-    for line in process.stderr:
-        if found := pattern.search(line):
+def _await_address(server: subprocess.Popen[bytes], said: Path) -> str:
+    deadline = time.monotonic() + _PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        if found := re.search(r"listening on (\S+)", said.read_text()):
             return found[1]
-    raise SystemExit("the server ended before it listened")
+        time.sleep(_TICK)
+    raise SystemExit(f"the server does not listen: {said.read_text()}")
+
+
+def _peak(server: subprocess.Popen[bytes], worker: subprocess.Popen[bytes], folder_: Path) -> int:
+    """Return the server's VmHWM (bytes), read until it ends.
+
+    It is the kernel's own maximum, so only a peak in the last hundredths of a second is missed.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    peak = 0
+    while server.poll() is None:
+        peak = max(peak, status(server.pid, "VmHWM"))
+        if worker.poll() or time.monotonic() > deadline:
+            raise SystemExit(f"the run failed: {(folder_ / 'worker.err').read_text()}")
+        time.sleep(_TICK)
+    if server.returncode:
+        raise SystemExit(f"the server failed: {(folder_ / 'server.err').read_text()}")
+    return peak
 
 
 def main() -> None:

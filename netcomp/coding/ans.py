@@ -17,11 +17,12 @@ those above c less 1, of an alphabet that is 1 smaller: for b = 0 n bytes in one
 
 **rANS.** A frequency table (`netcomp.coding.model`); varint L, the number of lanes; L states
 of 4 bytes; words of 2 bytes to the end; all little-endian. Symbols become numbers by their
-rank among the K that occur, groups of G the numbers Σ rankⱼ·K^(G−1−j), j = 0 … G − 1 (the last
-group is filled up with rank 0); G > 1 needs alphabet ≤ 256 and K^G ≤ 4096. With f the frequency of a group's number (sum 2^16; for
-G = 2 those of pairs, for G = 4 of pairs of pairs) and c the sum of the frequencies of
-smaller numbers, group t·L + l belongs to lane l and is read in step t, except for the
-last L groups. A step, for all lanes l that have a group in it:
+rank among the K that occur, groups of G the numbers Σ rankⱼ·K^(G−1−j), j = 0 … G − 1 (the
+last group is filled up with rank 0); G > 1 needs alphabet ≤ 256 and K^G ≤ 4096. With f the
+frequency of a group's number (sum 2^16; for G = 2 those of pairs, for G = 4 of pairs of
+pairs) and c the sum of the frequencies of smaller numbers, group t·L + l belongs to lane l
+and is read in step t, except for the last L groups. A step, for all lanes l that have a
+group in it:
 
 1. s = x_l mod 2^16; the group is the one with c ≤ s < c + f;
 2. x_l ← f·⌊x_l/2^16⌋ + s − c;
@@ -104,7 +105,7 @@ def decode_symbols(data: Any, count: int, alphabet: int) -> Symbols:
     Takes memory for the symbols, tables of at most 2^16 entries and the bytes' copy, and at
     most 8192 vectorised steps, whatever the bytes say.
     """
-    view = memoryview(np.frombuffer(data, dtype=np.uint8))
+    view = np.frombuffer(data, dtype=np.uint8).data
     if len(view) == 0:
         raise RemoteProtocolError("symbols have no bytes")
     mode = view[0]

@@ -12,7 +12,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ __all__ = ["Dithering", "Levels", "Norm", "Qsgd"]
 
 _CHUNK = 1 << 16
 _MAX_LEVELS = 32767
+_THIN = 1 / 16
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -110,26 +110,21 @@ class Levels(Quantizer):
         symbols = np.zeros(values.size, dtype=np.uint8 if alphabet <= 256 else np.uint16)  # noqa: PLR2004
         if norm == 0.0:
             return symbols
+        if self.levels.size == 1 and (chosen := _thinned(values, norm, stream)) is not None:
+            symbols[chosen] = 2 - np.signbit(values[chosen])
+            return symbols
         for start in range(0, values.size, _CHUNK):
             part = slice(start, min(start + _CHUNK, values.size))
             level = self._round(np.abs(values[part]) / norm, stream)
             # 2j for plus, 2j − 1 for minus, 0 for either zero.
-            symbols[part] = 2 * level - (np.signbit(values[part]) & (level > 0))
+            level += level
+            level -= np.signbit(values[part]) & (level > 0)
+            symbols[part] = level
         return symbols
 
-    def _round(self, t: NDArray[Any], stream: Stream) -> NDArray[np.int64]:
+    @abstractmethod
+    def _round(self, t: NDArray[Any], stream: Stream) -> NDArray[np.int32]:
         """Return the number of the level that each t in [0, 1] becomes; 0 is zero."""
-        grid = self._grid
-        below = np.minimum(np.searchsorted(grid, t, side="right") - 1, grid.size - 2)
-        low = grid[below]
-        up = (t - low) / (grid[below + 1] - low)
-        # A 32-bit word below up · 2³²: the probability is exact to 2⁻³².
-        numbers: NDArray[np.int64] = below + (stream.words32(t.size) < up * 2.0**32)
-        return numbers
-
-    @cached_property
-    def _grid(self) -> NDArray[np.float64]:
-        return np.concatenate([[0.0], self.levels])
 
     def _values(self, norm: np.float32, symbols: NDArray[Any]) -> NDArray[np.float32]:
         """Return the numbers that symbols stand for; both ends do just this."""
@@ -139,6 +134,40 @@ class Levels(Quantizer):
         table[1::2] = -magnitudes
         values: NDArray[np.float32] = table[symbols]
         return values
+
+
+def _thinned(values: Values, norm: float, stream: Stream) -> NDArray[np.int64] | None:
+    """Return where a coordinate with probability |v_i|/norm each comes out, without asking all.
+
+    Every |v_i|/norm is at most q = max|v|/norm. Marking each coordinate with probability q, and
+    keeping a marked one with probability |v_i|/max|v|, does the same; the marks are a
+    Binomial(m, q) number of distinct positions. None where q is too large for that to pay.
+    """
+    largest = float(np.abs(values).max())
+    q = largest / norm
+    if q > _THIN:
+        return None
+    marked = stream.distinct(values.size, _binomial(values.size, q, stream))
+    kept = stream.words32(marked.size) < np.abs(values[marked]) / largest * 2.0**32
+    return marked[kept]
+
+
+def _binomial(m: int, q: float, stream: Stream) -> int:
+    """Return a Binomial(m, q) number by inverting its distribution around the mean.
+
+    Only sums within 40 standard deviations and 100 of the mean are looked at, outside of
+    which less than 2⁻¹⁰⁰⁰ lies. Not exact arithmetic: only the sender draws it.
+    """
+    spread = 100 + 40 * math.isqrt(math.ceil(m * q))
+    numbers = np.arange(max(0, int(m * q) - spread), min(m, int(m * q) + spread) + 1)
+    if q == 0.0:
+        return 0
+    # log of the ratio of neighbouring probabilities, summed up from the first.
+    ratios = np.log((m - numbers[:-1]) / (numbers[:-1] + 1.0)) + math.log(q / (1.0 - q))
+    logs = np.concatenate([[0.0], np.cumsum(ratios)])
+    distribution = np.cumsum(np.exp(logs - logs.max()))
+    target = stream.uniforms(1)[0] * distribution[-1]
+    return int(numbers[np.searchsorted(distribution, target, side="right")])
 
 
 @dataclass(frozen=True)
@@ -169,6 +198,15 @@ class Dithering(Levels):
     @property
     def levels(self) -> NDArray[np.float64]:
         return self.b ** np.arange(1.0 - self.s, 1.0)
+
+    def _round(self, t: NDArray[Any], stream: Stream) -> NDArray[np.int32]:
+        grid = np.concatenate([[0.0], self.levels])
+        below = np.minimum(np.searchsorted(grid, t, side="right") - 1, self.s - 1)
+        low = grid[below]
+        up = (t - low) / (grid[below + 1] - low)
+        # A 32-bit word below up · 2³²: the probability is exact to 2⁻³².
+        below += stream.words32(t.size) < up * 2.0**32
+        return below.astype(np.int32)
 
     def omega(self, m: int) -> float:
         r = min(self.p.p, 2.0)
@@ -203,6 +241,13 @@ class Qsgd(Levels):
     @property
     def levels(self) -> NDArray[np.float64]:
         return np.arange(1.0, self.s + 1.0) / self.s
+
+    def _round(self, t: NDArray[Any], stream: Stream) -> NDArray[np.int32]:
+        # ⌊s t + u⌋ with u uniform in multiples of 2⁻³²: up with the fraction's probability.
+        uniform = stream.words32(t.size) * 2.0**-32
+        uniform += t * float(self.s)
+        numbers: NDArray[np.int32] = np.minimum(uniform, self.s).astype(np.int32)
+        return numbers
 
     def omega(self, m: int) -> float:
         return min(m / self.s**2, math.sqrt(m) / self.s)

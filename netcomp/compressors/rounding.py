@@ -98,7 +98,8 @@ class Rounding(Quantizer):
     def _ratios(self) -> NDArray[np.float64]:
         """a_{k+1}/a_k over one period."""
         period = np.array([*self.steps.values, self.b])
-        return period[1:] / period[:-1]
+        ratios: NDArray[np.float64] = period[1:] / period[:-1]
+        return ratios
 
     def omega(self, m: int) -> float | None:
         if self.biased:

@@ -64,7 +64,7 @@ async def _worker_process(server: Server, host: str, port: int, first: int, coun
     except asyncio.CancelledError:
         await _end(process)
         raise
-    if process.returncode:
+    if process.returncode and not server.coordinator.stopping:
         lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         last = lines[-1].removeprefix("netcomp: ")
         reason = f"a worker process ended with exit code {process.returncode}: {last}"

@@ -108,7 +108,8 @@ class Recorder:
         assert plan is not None  # noqa: S101 — rounds begin with a plan
         self._ledger = Ledger(plan.workers, plan.dim)
         if self._experiment.dropped:
-            self.note(f"an equal split leaves {self._experiment.dropped} rows out")
+            rows = self._experiment.dropped
+            self.note(f"{rows} rows are left out, so that every worker has as many")
         if self._keep:
             base = Path(self._spec.record.dir)
             self._store = RunStore.create(base, self._experiment.run, complain=self._note)

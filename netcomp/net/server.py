@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, Protocol
 
 from netcomp.errors import NetcompError, PeerRefused, ProtocolError
@@ -66,7 +67,8 @@ class Server:
         self._links = links
         self._observer = observer
         self._peers: dict[Connection, _Peer] = {}
-        self._accepted: list[Connection] = []
+        self._accepted: dict[int, Connection] = {}
+        self._numbers = count()
         self._workers: dict[int, Connection] = {}
         self._events: deque[tuple[ins.Event, float]] = deque()
         self._busy = False
@@ -108,8 +110,9 @@ class Server:
 
     def _accept(self) -> Connection:
         connection = Connection(Side.SERVER, self._on_event, self._on_lost)
-        self._peers[connection] = _Peer(len(self._accepted))
-        self._accepted.append(connection)
+        number = next(self._numbers)
+        self._peers[connection] = _Peer(number)
+        self._accepted[number] = connection
         asyncio.get_running_loop().call_later(_HELLO_SECONDS, _expect_hello, connection)
         return connection
 
@@ -131,6 +134,7 @@ class Server:
 
     def _on_lost(self, connection: Connection, error: NetcompError | None) -> None:
         peer = self._peers.pop(connection)
+        del self._accepted[peer.number]
         self.overhead += overhead_of(connection.session)
         if peer.worker is None:
             if error is not None and connection.bytes_received:

@@ -179,8 +179,9 @@ class Coordinator:
 
     def _begin(self) -> list[ins.Instruction]:
         ground = self._prepare([self._ready[worker] for worker in range(self.workers)])
-        self._ground = ground
         self._state = ground.role.init(ground.x0)
+        # The state has x⁰ as long as it needs it; held here it would stay for good.
+        self._ground = replace(ground, x0=np.empty(0, ground.x0.dtype))
         begin = encode(ground.begin)
         out: list[ins.Instruction] = []
         for worker in range(self.workers):

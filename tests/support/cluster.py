@@ -167,15 +167,7 @@ class Cluster:
     async def played(self) -> Played:
         """Wait for the end."""
         outcome = await self._task
-        return Played(
-            outcome,
-            self.watcher.records,
-            self.coordinator.model,
-            self.server.overhead,
-            self.server.consistent,
-            self.experiment.plan,
-            self.watcher.notes,
-        )
+        return _played(outcome, self.experiment, self.coordinator, self.server, self.watcher)
 
     async def close(self):
         if not self._task.done():
@@ -230,6 +222,10 @@ def in_memory(tree, interrupt_after=None) -> Played:
     cluster = VirtualCluster(experiment, coordinator, watcher)
     watcher.on_record = lambda record: record.round == interrupt_after and cluster.interrupt()
     outcome = cluster.run(netcomp.__version__)
+    return _played(outcome, experiment, coordinator, cluster, watcher)
+
+
+def _played(outcome, experiment, coordinator, cluster, watcher):
     return Played(
         outcome,
         watcher.records,

@@ -1,0 +1,101 @@
+"""What the commands print: tables for people, JSON for programs, nothing else on stdout."""
+
+import json
+
+import pytest
+
+from netcomp.algorithms import ALGORITHMS
+from netcomp.compressors import COMPRESSORS
+from netcomp.problems import PROBLEMS
+from netcomp.results.readers import read_summary
+from netcomp.results.summary import SUMMARY_KEYS
+from support.cluster import METHODS, small
+
+LISTS = {"algorithms": ALGORITHMS, "compressors": COMPRESSORS, "problems": PROBLEMS}
+PROMISED = {
+    *("algorithm", "workers", "dim", "rounds", "seconds", "loss", "grad_norm_sq"),
+    *("reached_target", "uplink", "downlink", "time_shares", "run_dir"),
+}
+TRAFFIC = {"paper_bits", "payload_bytes", "wire_bytes"}
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_list(what, family):
+    """Every registered name is in the table and in the JSON, with a line about it."""
+    table, machine = family.run("list", what), family.run("list", what, "--json")
+    rows = {row["name"]: row for row in json.loads(machine.out)[what]}
+
+    assert (0, 0, "", "") == (table.code, machine.code, table.err, machine.err)
+    assert LISTS[what].names() == sorted(rows)
+    assert all(row["summary"] for row in rows.values())
+    printed = {line.split()[0] for line in table.out.splitlines() if line.strip()}
+    assert {name for name in rows if len(name) < 12} <= printed
+
+
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+def test_run_json(clock, family):
+    """--json: one object with every promised key is all of stdout; stderr is silent."""
+    done = family.run(
+        "run", family.spec(small(algorithm=METHODS["marina"])), "--clock", clock, "--json"
+    )
+    (line,) = done.out.splitlines()
+    summary = json.loads(line)
+
+    assert (0, "") == (done.code, done.err)
+    assert PROMISED <= set(summary)
+    assert list(SUMMARY_KEYS) == list(summary)
+    assert TRAFFIC == set(summary["uplink"]) == set(summary["downlink"])
+    assert {"compute", "compress", "up", "down", "wait"} == set(summary["time_shares"])
+    assert read_summary(family.folder / summary["run_dir"]) == summary
+
+
+def test_run_for_people(family):
+    """Without --json the output names the run folder, where results and plots are."""
+    done = family.run("run", family.spec(small(network={"clock": "virtual"})))
+    (folder,) = family.runs()
+
+    assert 0 == done.code
+    assert f"results and plots: runs/{folder.name}" == done.out.splitlines()[-1]
+    assert {"rounds.jsonl", "spec.toml", "summary.json", "model.npy", "workers.bin"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert any(path.suffix == ".png" for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("machine", [False, True], ids=["people", "json"])
+def test_compare(machine, family):
+    """Compare ranks by seconds to the target, draws them together, and writes both down."""
+    tree = small(
+        stop={"rounds": 400, "grad_norm_sq": 1.0},
+        network={"uplink": "10 kbit/s", "downlink": "1 Mbit/s", "clock": "virtual"},
+    )
+    names = ["gd", "dcgd,up=rand-k:k=4", "marina,up=rand-k:k=4"]
+    options = [word for name in names for word in ("--algorithm", name)]
+    done = family.run("compare", family.spec(tree), *options, *(("--json",) if machine else ()))
+    (folder,) = family.runs()
+    runs = json.loads((folder / "comparison.json").read_text())["runs"]
+
+    assert 0 == done.code
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert {"gd", "dcgd", "marina"} == {run["label"] for run in runs}
+    reached = [run["target"]["seconds"] for run in runs if run["reached_target"]]
+    assert sorted(reached) == reached != []
+    assert [run["reached_target"] for run in runs] == sorted(
+        (run["reached_target"] for run in runs), reverse=True
+    )
+    if machine:
+        (line,) = done.out.splitlines()
+        assert runs == json.loads(line)["runs"]
+    else:
+        assert f"runs/{folder.name}" in done.out.splitlines()[-1]
+        assert all(name in done.out for name in ("gd", "dcgd", "marina"))
+
+
+def test_help_without_a_command(family):
+    """`netcomp` alone shows what there is, and counts as wrong usage."""
+    done = family.run()
+
+    assert 2 == done.code
+    assert all(
+        word in done.out + done.err for word in ("run", "compare", "server", "worker", "list")
+    )
