@@ -12,9 +12,10 @@ The first byte says how k increasing indices below d are written; k and d are kn
 
 Bits and fields are those of `netcomp.coding.bits`. A gap is gᵢ = iᵢ − iᵢ₋₁ − 1 with
 i₋₁ = −1. Divisors are M(p) = p for p < 4 and (4 + p mod 4)·2^(⌊p/4⌋−1) otherwise: 1, 2, 3,
-4, 5, 6, 7, 8, 10, 12, 14, 16, 20, …, fine enough that the best of them is within 0.1 % of the
-best of all; the powers of two among them are the Rice codes. With g = qM + r, three pieces
-follow one another, each from a byte's beginning:
+4, 5, 6, 7, 8, 10, 12, 14, 16, 20, …, fine enough that the best of them is within 0.01 bits
+an index of the best of all; the powers of two among them are the Rice codes. A divisor
+M > 4d/k is refused. With g = qM + r, three pieces follow one another, each from a byte's
+beginning:
 
 1. M a power of two: the k remainders r as fields of log2 M bits (none for M = 1).
    Otherwise truncated binary: let w = ⌊log2 M⌋ and t = 2^(w+1) − M. Each r gives a

@@ -22,6 +22,7 @@ _MAX_STEPS: Final = 1 << 13
 _STATE_BITS = 24
 _LEAST_LANE_BITS = 8
 _FREE_BITS = 144
+_FREE_SHARE = 0.04
 _SHARE = 0.008
 _BLOCK = 1 << 14
 _HALF = np.uint32(16)
@@ -38,13 +39,14 @@ def fewest_lanes(groups: int) -> int:
 
 
 def lanes_for(groups: int, bits: float) -> int:
-    """Return the number of lanes that cost 0.8 % of the `bits` of all groups plus 18 bytes.
+    """Return the number of lanes that cost 0.8 % of the `bits` of all groups and a bit more.
 
-    A lane costs its state, 24 bits more than the state holds on average, less the one
-    group that needs no word; never more than 16384 lanes, never fewer than the steps allow.
+    That is 18 bytes or, for the shortest messages, 4 % of their bits. A lane costs its
+    state, 24 bits more than the state holds on average, less the one group that needs no
+    word. Never more than 16384 lanes, never fewer than the steps allow.
     """
     each = max(_STATE_BITS - bits / groups, _LEAST_LANE_BITS)
-    wanted = min(int((_FREE_BITS + _SHARE * bits) / each), _MAX_LANES)
+    wanted = min(int((min(_FREE_BITS, _FREE_SHARE * bits) + _SHARE * bits) / each), _MAX_LANES)
     return min(max(wanted, fewest_lanes(groups)), groups)
 
 

@@ -4,12 +4,17 @@ from netcomp.compressors.base import Collection, Compressor, Payload, add_scaled
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
 from netcomp.compressors.notation import COMPRESSORS, Part, parse_compressor
+from netcomp.compressors.perm_k import PermK
 from netcomp.compressors.quantizers import FloatFormat, Natural, Quantizer
-from netcomp.compressors.sparsifiers import All, PermK, RandK, Sparsifier, TopK
+from netcomp.compressors.rand_k import Adaptive, Bernoulli, RandK
+from netcomp.compressors.sparsifiers import All, Sparsifier
+from netcomp.compressors.top_k import TopK
 
 __all__ = [
     "COMPRESSORS",
+    "Adaptive",
     "All",
+    "Bernoulli",
     "Chain",
     "Collection",
     "Compressor",

@@ -3,7 +3,8 @@
 Constants are those of the papers: U(ω) is the class of unbiased C with
 E‖C(x)−x‖² ≤ ω‖x‖² (MARINA Def. 1.1, MARINA-P Def. 1.4); B(δ) the class with
 E‖C(x)−x‖² ≤ (1−δ)‖x‖² (MARINA-P Def. B.1, which writes α); θ belongs to a
-collection C_1…C_n with E‖(1/n) Σ C_i(x) − x‖² ≤ θ‖x‖² (MARINA-P Def. A.3).
+collection C_1…C_n with E‖(1/n) Σ C_i(x) − x‖² ≤ θ‖x‖² (MARINA-P Def. A.3). ζ, (α, β), (γ, β)
+and 1/δ are those of Beznosikov et al. §2.1; `netcomp.compressors.classes` has them in words.
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.compressors.classes import (
+    b3_to_b1,
+    b3_to_b2,
+    unbiased_to_b1,
+    unbiased_to_b2,
+)
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite
 
-__all__ = ["Collection", "Compressor", "Payload", "add_scaled", "require_finite"]
+__all__ = ["MAX_PARTS", "Collection", "Compressor", "Payload", "add_scaled", "require_finite"]
 
 Collection = Literal["same", "independent"]
 """How n workers' compressors depend on each other: one draw for all, or one each."""
+
+MAX_PARTS: Final = 64
+"""The most parts a payload may have: as many as a vector message carries."""
 
 _CHUNK = 1 << 16
 
@@ -76,6 +86,8 @@ class Compressor(ABC):
 
     unbiased: bool
     """Whether E C(x) = x."""
+    shared: bool = False
+    """Whether workers with keys of their own make the same random choices all the same."""
 
     @abstractmethod
     def resolve(self, d: int, n: int) -> Compressor:
@@ -126,6 +138,46 @@ class Compressor(ABC):
     @abstractmethod
     def correlated(self) -> bool:
         """Whether the n workers' compressors only make sense together (perm-k)."""
+
+    @property
+    def parts(self) -> int:
+        """The most parts a payload has, at most `MAX_PARTS`."""
+        return 1
+
+    @property
+    def workers(self) -> int:
+        """The number of workers a resolved compressor was made for; 0 where it does not care."""
+        return 0
+
+    def zeta(self, d: int) -> float | None:
+        """Return ζ = ω + 1 where C ∈ U(ζ) (Beznosikov et al. Def. 1), else None."""
+        omega = self.omega(d)
+        return None if omega is None else omega + 1.0
+
+    def b1(self, d: int) -> tuple[float, float] | None:
+        """Return (α, β) where C ∈ B¹(α, β) (Beznosikov et al. Def. 2), else None.
+
+        For an unbiased one Theorem 7 with λ = 1, else Theorem 6.3 from δ.
+        """
+        zeta, b3 = self.zeta(d), self.b3(d)
+        if zeta is not None:
+            return unbiased_to_b1(zeta)
+        return None if b3 is None else b3_to_b1(b3)
+
+    def b2(self, d: int) -> tuple[float, float] | None:
+        """Return (γ, β) where C ∈ B²(γ, β) (Beznosikov et al. Def. 4), else None.
+
+        For an unbiased one Theorem 7 with λ = 1, else Theorem 6.3 from δ.
+        """
+        zeta, b3 = self.zeta(d), self.b3(d)
+        if zeta is not None:
+            return unbiased_to_b2(zeta)
+        return None if b3 is None else b3_to_b2(b3)
+
+    def b3(self, d: int) -> float | None:
+        """Return 1/δ, the constant of B³ (Beznosikov et al. Def. 5), where C ∈ B(δ)."""
+        delta = self.delta(d)
+        return None if delta is None else 1.0 / delta
 
 
 def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
+from netcomp.compressors.classes import b2_scaled_to_b3
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.draw import Draw
@@ -63,7 +65,7 @@ class Chain(Compressor):
                 raise
             # The quantizer counts kept values, the user coordinates.
             raise NotFinite(int(indices[error.index]), error.worker, error.round) from None
-        index_parts = self.sparsifier.encode_indices(indices)
+        index_parts = () if indices is None else self.sparsifier.encode_indices(indices, v.size)
         return self._payload(v.size, indices, values, (*index_parts, *parts))
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
@@ -89,14 +91,28 @@ class Chain(Compressor):
         bits = self.quantizer.bits(values.size) + self.sparsifier.index_bits(d)
         return Payload(d, indices, values, parts, bits)
 
+    @property
+    def parts(self) -> int:
+        # A quantizer that does not say has at most two: a head, and the values.
+        return self.sparsifier.index_parts + int(getattr(self.quantizer, "parts", 2))
+
+    @property
+    def workers(self) -> int:
+        return self.sparsifier.workers
+
     def max_bytes(self, d: int) -> int:
         kept = self.sparsifier.most(d)
-        return 4 * kept * self.sparsifier.index_parts + self.quantizer.max_bytes(kept)
+        return self.sparsifier.index_bytes(d) + self.quantizer.max_bytes(kept)
 
     def paper_bits(self, d: int) -> float:
-        kept = self.sparsifier.most(d)
-        expected = self.sparsifier.density(d) / kept
-        return expected * self.quantizer.bits(kept) + self.sparsifier.index_bits(d)
+        # The number kept varies around its mean: bits are taken to be linear between the
+        # neighbouring whole numbers, which is exact for what the papers count.
+        kept = self.sparsifier.density(d)
+        low, share = math.floor(kept), kept - math.floor(kept)
+        bits = (1.0 - share) * self.quantizer.bits(low)
+        if share:
+            bits += share * self.quantizer.bits(low + 1)
+        return bits + self.sparsifier.index_bits(d)
 
     def density(self, d: int) -> float:
         return self.sparsifier.density(d)
@@ -111,15 +127,47 @@ class Chain(Compressor):
         """Return ω of the quantizer for as many values as are ever kept."""
         return self.quantizer.omega(self.sparsifier.most(d))
 
+    def b1(self, d: int) -> tuple[float, float] | None:
+        # Beznosikov et al. Lemma 16 for any quantizer Q ∈ B¹(α, β). Q(y) is zero where y is, so
+        # with S the coordinates kept and c their factor, C(x) = Q(c x_S) has
+        # ⟨C(x), x⟩ = ⟨Q(c x_S), c x_S⟩/c, and given S
+        #     α c²‖x_S‖² ≤ E‖C(x)‖² ≤ β⟨E Q(c x_S), c x_S⟩ = cβ⟨E C(x), x⟩.
+        # Left out only (c = 1): E‖x_S‖² ≥ δ‖x‖², hence B¹(αδ, β); an unbiased Q gives (δ, ζ).
+        # Unbiased: a coordinate is kept with probability 1/c, so c²E‖x_S‖² = c‖x‖²: B¹(cα, cβ).
+        if self.unbiased:
+            return super().b1(d)
+        written = self.quantizer.b1(self.sparsifier.most(d))
+        if written is None:
+            return None
+        alpha, beta = written
+        kept, scale = self.sparsifier.delta(d), self.sparsifier.scale(d)
+        return (alpha * scale, scale * beta) if kept is None else (alpha * kept, beta)
+
+    def b2(self, d: int) -> tuple[float, float] | None:
+        # As for b1, with ⟨E C(x), x⟩ ≥ γ c E‖x_S‖²: left out only B²(γδ, β), else B²(γ, cβ).
+        if self.unbiased:
+            return super().b2(d)
+        written = self.quantizer.b2(self.sparsifier.most(d))
+        if written is None:
+            return None
+        gamma, beta = written
+        kept, scale = self.sparsifier.delta(d), self.sparsifier.scale(d)
+        return (gamma, scale * beta) if kept is None else (gamma * kept, beta)
+
     def delta(self, d: int) -> float | None:
         # A sparsifier that only leaves out: ‖C(x)−x‖² = ‖x−x_S‖² + ‖Q(x_S)−x_S‖², and with
         # E‖Q(y)−y‖² ≤ (1−δ_q)‖y‖² that is at most ‖x‖² − δ_q‖x_S‖² in expectation.
-        kept = 1.0 if isinstance(self.sparsifier, All) else self.sparsifier.delta(d)
+        # Otherwise what B² says of C unscaled: δ = γ(2 − β), for an unbiased C 1 − ω. Lemma 16's
+        # B³ constant ζd/k is that of C/ζ (Theorem 6); unscaled, δ is (1 − ω_q)k/d and only that.
+        found = []
+        kept = self.sparsifier.delta(d)
         written = self.quantizer.delta(self.sparsifier.most(d))
-        if kept is not None:
-            return None if written is None else kept * written
-        omega = self.omega(d)
-        return 1.0 - omega if omega is not None and omega < 1.0 else None
+        if kept is not None and written is not None:
+            found.append(kept * written)
+        b2 = self.b2(d)
+        if b2 is not None and (b3 := b2_scaled_to_b3(*b2, 1.0)) is not None:
+            found.append(1.0 / b3)
+        return max(found, default=None)
 
     def theta(self, d: int, n: int, collection: Collection) -> float | None:
         omega = self.omega(d)

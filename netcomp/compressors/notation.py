@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from netcomp.compressors.base import Compressor
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
+from netcomp.compressors.perm_k import PermK
 from netcomp.compressors.quantizers import FloatFormat, Natural, Quantizer
-from netcomp.compressors.sparsifiers import All, PermK, RandK, Sparsifier, TopK
+from netcomp.compressors.rand_k import RandK
+from netcomp.compressors.sparsifiers import All, Sparsifier
+from netcomp.compressors.top_k import TopK
 from netcomp.errors import SpecError, UnknownName
 from netcomp.registry import Registry
 

@@ -171,6 +171,11 @@ class Server:
             while self._events:
                 for instruction in self.coordinator.on(*self._events.popleft()):
                     self._execute(instruction)
+        except Exception as error:
+            # A bug, perhaps a plug-in's: the run must not stand still, and `run` raises it.
+            if self._finished is None or self._finished.done():
+                raise
+            self._finished.set_exception(error)
         finally:
             self._busy = False
 

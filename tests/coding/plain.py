@@ -10,7 +10,7 @@ def bit_string(data: bytes) -> str:
 
 
 def fields(data: bytes, count: int, width: int) -> tuple[list[int], bytes]:
-    """(The values, the bytes after them.)"""
+    """Return (the values, the bytes after them)."""
     bits, size = bit_string(data), -(-count * width // 8)
     return [int(bits[i * width : (i + 1) * width], 2) for i in range(count)], data[size:]
 
@@ -26,7 +26,7 @@ def varint(data: bytes) -> tuple[int, bytes]:
 
 
 def indices(data: bytes, k: int, d: int) -> list[int]:
-    """The module docstring of gaps, line by line."""
+    """Follow the module docstring of gaps, line by line."""
     form, rest = data[0], data[1:]
     if form == 0:
         return list(range(k))
@@ -68,7 +68,7 @@ def normalised(weights: list[int]) -> list[int]:
 
 
 def table(data: bytes) -> tuple[list[int], list[int], bytes]:
-    """(The symbols, their frequencies of sum 2^16, the bytes after the table.)"""
+    """Return (the symbols, their frequencies of sum 2^16, the bytes after the table)."""
     B, rest = data[0], data[1:]
     R, rest = varint(rest)
     present, at = [], 0
@@ -85,7 +85,7 @@ def table(data: bytes) -> tuple[list[int], list[int], bytes]:
 
 
 def symbols(data: bytes, count: int, alphabet: int) -> list[int]:
-    """The module docstring of ans, line by line."""
+    """Follow the module docstring of ans, line by line."""
     mode, rest = data[0], data[1:]
     if mode == 0:
         width = (alphabet - 1).bit_length()

@@ -18,7 +18,7 @@ from netcomp.errors import RemoteProtocolError
 
 
 def plain(fields):
-    """The bytes of a string of 0 and 1."""
+    """Return the bytes of a string of 0 and 1."""
     return np.packbits(np.array(list(fields), dtype=np.uint8)).tobytes()
 
 
@@ -44,8 +44,9 @@ def test_fields_stand_one_after_the_other_most_significant_bit_first(width, coun
 
 
 def test_golden():
-    assert "29cb80" == pack_bits(np.array([1, 2, 3, 4, 5, 6], np.uint8) % 8, 3).tobytes().hex()
-    assert "112640" == pack_unary(np.array([3, 3, 2, 0, 2, 0, 0]) + (0, 0, 0, 2, 0, 0, 0)).tobytes().hex()
+    assert "29cb80" == pack_bits(np.array([1, 2, 3, 4, 5, 6, 0], np.uint8), 3).tobytes().hex()
+    assert "00000fff0102" == pack_bits(np.array([0, 4095, 258], np.uint16), 16).tobytes().hex()
+    assert "1190" == pack_unary(np.array([3, 3, 0, 2])).tobytes().hex()
 
 
 @given(st.lists(st.integers(0, 70), min_size=1, max_size=60))

@@ -29,7 +29,8 @@ def test_round_trip_in_many_chunks(count):
 
 
 def test_golden():
-    assert "8f2f31" == pack_trits(np.array([2, 2, 1, 2, 0, 1, 0, 2, 2, 2, 1, 1, 1], np.uint8)).tobytes().hex()
+    digits = np.array([2, 2, 1, 2, 0, 1, 0, 2, 2, 2, 1, 1, 1], dtype=np.uint8)
+    assert "8f2f31" == pack_trits(digits).tobytes().hex()
 
 
 @pytest.mark.parametrize("digit", [3, 255])
