@@ -103,8 +103,10 @@ class ComposedServer:
             for worker in sorted(uplinks)
         ]
         estimate, up = self.parts.up.receive(state.up, heard)
-        # x + (−γ) ĝ is x − γ ĝ bit for bit, with one temporary fewer.
-        x = estimate * -self.parts.gamma
+        # x + (−γ) ĝ is x − γ ĝ bit for bit, in the estimate's own memory where nobody needs it.
+        x = np.multiply(
+            estimate, -self.parts.gamma, out=None if self.parts.up.keeps_estimate else estimate
+        )
         x += state.x
         return ServerState(x, down, up)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,9 @@ Heard = tuple[Message, Draw]
 @dataclass(frozen=True)
 class Channel(ABC):
     """A direction of an algorithm: how v⁰, v¹, … become the receiver's estimates."""
+
+    keeps_estimate: ClassVar[bool] = False
+    """Whether the receiver's state shares memory with the estimate it returned."""
 
     compressor: Compressor
     """Resolved for the dimension and the number of workers."""

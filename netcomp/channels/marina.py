@@ -27,6 +27,7 @@ class Marina(Channel):
     """
 
     p: float = 1.0
+    keeps_estimate = True
 
     def sender(self, known: Array | None, like: Array) -> Array | None:
         return known

@@ -275,3 +275,17 @@ def test_a_broadcast_key_serves_every_receiver():
             for _ in range(2)
         ]
         assert estimates[0].tolist() == estimates[1].tolist()
+
+
+@texts
+@channels
+def test_an_estimate_that_is_not_kept_may_be_overwritten(name, text):
+    """Scribbling over an estimate changes a later one only where the channel says it keeps it."""
+    channel = build(name, text)
+    plain = [estimate.copy() for *_, estimate, _ in run(channel, vectors())]
+    scribbled = []
+    for *_, estimate, _ in run(channel, vectors()):
+        scribbled.append(estimate.copy())
+        estimate[:] = 1e3
+    unchanged = all(np.array_equal(a, b) for a, b in zip(plain, scribbled, strict=True))
+    assert unchanged is not channel.keeps_estimate

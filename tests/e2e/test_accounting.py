@@ -134,12 +134,12 @@ def test_payloads_are_what_the_compressor_predicts(up, nbytes, bits):
 
 
 def test_sparse_payloads_carry_their_indices():
-    """top-k: four bytes of value and four of index for each of k coordinates."""
+    """top-k: four bytes of value for each of k coordinates, and an index in fewer than four."""
     tree = small(algorithm={"name": "dcgd", "up": "top-k:k=6", "step_size": 0.1})
 
     traffic = {w.up.payload_bytes for r in in_memory(tree).records for w in r.workers}
 
-    assert {8 * 6} == traffic
+    assert 4 * 6 < min(traffic) <= max(traffic) < 8 * 6
 
 
 @pytest.mark.parametrize(("method", "way"), [("marina", "up"), ("marina-p perm-k", "down")])
