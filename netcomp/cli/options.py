@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,8 +35,9 @@ stderr = Console(stderr=True, soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """Print a message for the user on stderr, as one line."""
-    print(f"netcomp: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    """Print a message for the user on stderr, as one line, if anybody still reads there."""
+    with suppress(OSError):
+        print(f"netcomp: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
 
 def print_json(content: dict[str, Any]) -> None:

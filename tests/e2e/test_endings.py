@@ -130,6 +130,18 @@ def test_a_signal_to_a_worker(number, family):
     check_results(family, "failed")
 
 
+def test_nobody_reads_what_it_says(family):
+    """With nobody left at the other end of stderr, runs and signals take their course."""
+    spec, port = family.spec(small(cluster={"workers": 1})), free_port()
+    command = f"netcomp server {spec} --listen 127.0.0.1:{port} --json 2>&1 >out | head -1"
+    shell = family.start(argv=["sh", "-c", command])
+    worker = family.run("worker", "--connect", f"127.0.0.1:{port}")
+
+    assert (0, "netcomp: done: rounds\n") == (worker.code, worker.err)
+    assert 0 == shell.finish().code
+    assert "rounds" == json.loads((family.folder / "out").read_text())["stopped_by"]
+
+
 # Kills
 
 
@@ -361,7 +373,7 @@ def test_a_byte_corrupted_anywhere(direction, xor, monkeypatch):
     """One damaged byte is refused or does no harm; nothing hangs, whatever it hit."""
     # A damaged length makes a frame nobody completes: do not wait for it as long as usual.
     monkeypatch.setattr("netcomp.net.connection._STALL_SECONDS", 0.5)
-    monkeypatch.setattr("netcomp.net.server._HELLO_SECONDS", 1.0)
+    monkeypatch.setattr("netcomp.net.server._HELLO_SECONDS", 2.0)
     headers = range(20)
     for offset in sorted({*headers, *offsets(direction)}):
 

@@ -138,7 +138,7 @@ class Cluster:
         heard = asyncio.create_task(self._listening.wait())
         await asyncio.wait([self._task, heard], return_when=asyncio.FIRST_COMPLETED)
         heard.cancel()
-        if self._task.done():
+        if self.ended:
             self._task.result()
 
     def _listens(self, host, port):
@@ -147,22 +147,14 @@ class Cluster:
 
     def worker(self, slots=1, first=None, port=None, load=load_local, patience=WATCHDOG):
         """Start what a worker process would do, as a task."""
-        return asyncio.create_task(
-            run_slots(
-                self.host,
-                port or self.port,
-                load,
-                version=netcomp.__version__,
-                slots=slots,
-                first=first,
-                patience=patience,
-            )
+        options = {"slots": slots, "first": first, "patience": patience}
+        course = run_slots(
+            self.host, port or self.port, load, version=netcomp.__version__, **options
         )
+        return asyncio.create_task(course)
 
-    @property
-    def ended(self):
-        """Whether the server's part is over."""
-        return self._task.done()
+    ended = property(lambda self: self._task.done())
+    """Whether the server's part is over."""
 
     async def played(self) -> Played:
         """Wait for the end."""
@@ -170,8 +162,7 @@ class Cluster:
         return _played(outcome, self.experiment, self.coordinator, self.server, self.watcher)
 
     async def close(self):
-        if not self._task.done():
-            self.server.interrupt()
+        self.server.interrupt()  # does nothing where the run is over
         await asyncio.wait([self._task])
 
 
@@ -288,13 +279,12 @@ class Command:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self.signal = self.process.send_signal
         self._said = threading.Condition()
         self._lines = {"out": [], "err": []}
         self._open = 2
-        self._readers = [
-            threading.Thread(target=self._read, args=("out", self.process.stdout)),
-            threading.Thread(target=self._read, args=("err", self.process.stderr)),
-        ]
+        streams = (("out", self.process.stdout), ("err", self.process.stderr))
+        self._readers = [threading.Thread(target=self._read, args=args) for args in streams]
         for reader in self._readers:
             reader.start()
 
@@ -320,9 +310,6 @@ class Command:
         if hit in (True, False):
             raise AssertionError(f"no {pattern!r} in {self._lines}")
         return hit
-
-    def signal(self, number):
-        self.process.send_signal(number)
 
     def finish(self) -> Done:
         """Wait for the end."""
