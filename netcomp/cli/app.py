@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from netcomp.cli.check import check_command
 from netcomp.cli.experiments import compare_command, run_command
 from netcomp.cli.listing import list_command
 from netcomp.cli.roles import server_command, worker_command
@@ -23,3 +24,4 @@ app.command("compare")(compare_command)
 app.command("server")(server_command)
 app.command("worker")(worker_command)
 app.command("list")(list_command)
+app.command("check")(check_command)

@@ -1,17 +1,21 @@
 """Compressors: vectors to payloads and back, with their class constants."""
 
-from netcomp.compressors.base import Collection, Compressor, Payload, add_scaled
+from netcomp.compressors.base import MAX_PARTS, Collection, Compressor, Payload, add_scaled
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
 from netcomp.compressors.notation import COMPRESSORS, Part, parse_compressor
 from netcomp.compressors.perm_k import PermK
 from netcomp.compressors.quantizers import FloatFormat, Natural, Quantizer
 from netcomp.compressors.rand_k import Adaptive, Bernoulli, RandK
+from netcomp.compressors.registered import register_all
+from netcomp.compressors.sketch import Sketch
 from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.compressors.top_k import TopK
+from netcomp.compressors.wrappers import FastCompressed, Scaled
 
 __all__ = [
     "COMPRESSORS",
+    "MAX_PARTS",
     "Adaptive",
     "All",
     "Bernoulli",
@@ -19,6 +23,7 @@ __all__ = [
     "Collection",
     "Compressor",
     "Count",
+    "FastCompressed",
     "FloatFormat",
     "Natural",
     "Part",
@@ -26,8 +31,12 @@ __all__ = [
     "PermK",
     "Quantizer",
     "RandK",
+    "Scaled",
+    "Sketch",
     "Sparsifier",
     "TopK",
     "add_scaled",
     "parse_compressor",
 ]
+
+register_all()

@@ -23,6 +23,7 @@ from netcomp.compressors.classes import (
     unbiased_to_b1,
     unbiased_to_b2,
 )
+from netcomp.compressors.spelling import spelled
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite
 
@@ -88,6 +89,9 @@ class Compressor(ABC):
     """Whether E C(x) = x."""
     shared: bool = False
     """Whether workers with keys of their own make the same random choices all the same."""
+
+    def __str__(self) -> str:
+        return spelled(self)
 
     @abstractmethod
     def resolve(self, d: int, n: int) -> Compressor:
@@ -159,9 +163,10 @@ class Compressor(ABC):
 
         For an unbiased one Theorem 7 with λ = 1, else Theorem 6.3 from δ.
         """
-        zeta, b3 = self.zeta(d), self.b3(d)
+        zeta = self.zeta(d)
         if zeta is not None:
             return unbiased_to_b1(zeta)
+        b3 = self.b3(d)
         return None if b3 is None else b3_to_b1(b3)
 
     def b2(self, d: int) -> tuple[float, float] | None:
@@ -169,9 +174,10 @@ class Compressor(ABC):
 
         For an unbiased one Theorem 7 with λ = 1, else Theorem 6.3 from δ.
         """
-        zeta, b3 = self.zeta(d), self.b3(d)
+        zeta = self.zeta(d)
         if zeta is not None:
             return unbiased_to_b2(zeta)
+        b3 = self.b3(d)
         return None if b3 is None else b3_to_b2(b3)
 
     def b3(self, d: int) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
-from netcomp.compressors.classes import b2_scaled_to_b3
+from netcomp.compressors.classes import b2_scaled_to_b3, unbiased_to_b1, unbiased_to_b2
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.draw import Draw
@@ -50,12 +50,13 @@ class Chain(Compressor):
         return replace(self, sparsifier=self.sparsifier.resolve(d, n))
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        if not isinstance(self.sparsifier, All):
+            # The quantizer sees the kept values only, but a NaN anywhere must be told.
+            require_finite(v, draw)
         indices = self.sparsifier.select(v, draw)
         if indices is None:
             kept = v
         else:
-            # The quantizer sees the kept values only, but a NaN anywhere must be told.
-            require_finite(v, draw)
             with np.errstate(over="ignore"):
                 kept = v[indices] * np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
         try:
@@ -134,8 +135,9 @@ class Chain(Compressor):
         #     α c²‖x_S‖² ≤ E‖C(x)‖² ≤ β⟨E Q(c x_S), c x_S⟩ = cβ⟨E C(x), x⟩.
         # Left out only (c = 1): E‖x_S‖² ≥ δ‖x‖², hence B¹(αδ, β); an unbiased Q gives (δ, ζ).
         # Unbiased: a coordinate is kept with probability 1/c, so c²E‖x_S‖² = c‖x‖²: B¹(cα, cβ).
-        if self.unbiased:
-            return super().b1(d)
+        zeta = self.zeta(d)
+        if zeta is not None:
+            return unbiased_to_b1(zeta)
         written = self.quantizer.b1(self.sparsifier.most(d))
         if written is None:
             return None
@@ -145,8 +147,9 @@ class Chain(Compressor):
 
     def b2(self, d: int) -> tuple[float, float] | None:
         # As for b1, with ⟨E C(x), x⟩ ≥ γ c E‖x_S‖²: left out only B²(γδ, β), else B²(γ, cβ).
-        if self.unbiased:
-            return super().b2(d)
+        zeta = self.zeta(d)
+        if zeta is not None:
+            return unbiased_to_b2(zeta)
         written = self.quantizer.b2(self.sparsifier.most(d))
         if written is None:
             return None

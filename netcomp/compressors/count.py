@@ -45,7 +45,8 @@ class Count:
         else:
             value = int(self.text)
         if not 1 <= value <= d:
-            raise SpecError(field, f"k = {value} is outside 1..d = {d}")
+            name = field.rpartition(".")[2]
+            raise SpecError(field, f"{name} = {value} is outside 1..d = {d}")
         return Count(str(value))
 
     @property

@@ -189,7 +189,8 @@ class Dithering(Levels):
             raise SpecError("dither.b", f"{self.b:g} must be above 1, or 1 where s = 1")
 
     def __str__(self) -> str:
-        return f"dither:s={self.s},b={self.b:g},p={self.p}"
+        base = "" if self.b == Dithering.b else f",b={self.b:g}"
+        return f"dither:s={self.s}{base}{'' if self.p == Dithering.p else f',p={self.p}'}"
 
     @property
     def norm(self) -> Norm:  # type: ignore[override]
@@ -232,7 +233,7 @@ class Qsgd(Levels):
             raise SpecError("qsgd.p", "the norm must be 2 or inf")
 
     def __str__(self) -> str:
-        return f"qsgd:s={self.s},p={self.p}"
+        return f"qsgd:s={self.s}{'' if self.p == Qsgd.p else f',p={self.p}'}"
 
     @property
     def norm(self) -> Norm:  # type: ignore[override]

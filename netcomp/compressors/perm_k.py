@@ -44,9 +44,9 @@ class PermK(Sparsifier):
     on more than one coordinate at a time (a quantizer's norm, say).
     """
 
-    order: Order = "random"
     n: int = 0
     """The number of workers; 0 until resolved."""
+    order: Order = "random"
     correlated = True
 
     def __post_init__(self) -> None:

@@ -134,7 +134,8 @@ def bernoulli_indices(stream: Stream, d: int, p: float) -> Indices:
         undecided.append(np.flatnonzero(words == threshold) + start)
     ties = np.concatenate(undecided)
     chosen = ties[stream.uniforms(ties.size) < scaled - threshold]
-    return np.sort(np.concatenate([*kept, chosen]))
+    sure = np.concatenate(kept)
+    return np.insert(sure, np.searchsorted(sure, chosen), chosen) if chosen.size else sure
 
 
 @dataclass(frozen=True)
@@ -202,13 +203,14 @@ def _proportional(v: NDArray[Any], u: float) -> int:
         return 0
 
     def shares(start: int) -> NDArray[np.float64]:
-        magnitudes = np.abs(v[start : start + _CHUNK]).astype(np.float64)
-        return np.cumsum(magnitudes / largest)
+        magnitudes: NDArray[np.float64] = np.abs(v[start : start + _CHUNK]).astype(np.float64)
+        magnitudes /= largest
+        return magnitudes
 
-    ends = np.cumsum([shares(start)[-1] for start in starts])
+    ends = np.cumsum([shares(start).sum() for start in starts])
     chunk = _exceeding(ends, u * ends[-1])
     before = ends[chunk - 1] if chunk else 0.0
-    own = shares(starts[chunk])
+    own = np.cumsum(shares(starts[chunk]))
     return starts[chunk] + _exceeding(own, u * ends[-1] - before)
 
 

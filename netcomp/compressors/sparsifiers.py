@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors.classes import unbiased_to_b1, unbiased_to_b2
+from netcomp.compressors.spelling import spelled
 from netcomp.draw import Draw
 
 __all__ = ["All", "Indices", "Sparsifier"]
@@ -29,6 +30,9 @@ class Sparsifier(ABC):
     correlated: bool = False
     index_parts: int = 0
     """Payload parts that carry indices: 0 where both ends derive them from the key."""
+
+    def __str__(self) -> str:
+        return spelled(self)
 
     @property
     def workers(self) -> int:

@@ -28,8 +28,10 @@ _CHUNK: Final = 1 << 15
 _SAMPLE: Final = 1 << 14
 _SMALL: Final = 1 << 16
 """Vectors up to this long are partitioned whole."""
-_SPARSE: Final = 8
+_SPARSE: Final = 2
 """The guess pays where at most one coordinate in this many is kept."""
+_ZEROS: Final = 8
+"""Zeros are set apart where they are more than one coordinate in this many."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _partitioned(v: NDArray[Any], k: int) -> Indices:
         chosen = magnitudes > 0
         chosen[np.flatnonzero(magnitudes == 0)[: k - nonzero]] = True
         return np.flatnonzero(chosen)
-    if _SPARSE * nonzero > (_SPARSE - 1) * v.size:
+    if _ZEROS * nonzero > (_ZEROS - 1) * v.size:
         return np.flatnonzero(_largest(magnitudes, k))
     places = np.flatnonzero(magnitudes)
     return places[_largest(magnitudes[places], k)]

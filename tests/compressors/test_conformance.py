@@ -6,16 +6,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcomp.coding.floats import FLOAT_FORMATS
-from netcomp.compressors import COMPRESSORS, parse_compressor
+from netcomp.compressors import COMPRESSORS, MAX_PARTS, parse_compressor
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
-from support.notations import ALL_TEXTS, ATOMS, PAIRS, QUANTIZERS, SPARSIFIERS, key, resolved
+from netcomp.wire import messages as wire
+from support.notations import (
+    ALL_TEXTS,
+    ATOMS,
+    DETERMINISTIC,
+    FIXED_SIZE,
+    PAIRED,
+    PAIRS,
+    QUANTIZERS,
+    SPARSIFIERS,
+    WRITTEN,
+    key,
+    names,
+    resolved,
+)
 
 SIZES = [(1, 1), (1, 3), (3, 7), (7, 3), (12, 4), (9, 9), (41, 5), (4100, 3)]
 
 texts = pytest.mark.parametrize("text", ALL_TEXTS)
 sizes = pytest.mark.parametrize(("d", "n"), SIZES)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+# Sizes and dtypes together: every size with one of the dtypes, two of them with both.
+cases = pytest.mark.parametrize(
+    ("d", "n", "dtype"),
+    [(d, n, (np.float32, np.float64)[i % 2]) for i, (d, n) in enumerate(SIZES)]
+    + [(3, 7, np.float64), (41, 5, np.float64)],
+)
 seeded = settings(derandomize=True, deadline=None, max_examples=25, database=None)
 
 
@@ -34,15 +54,16 @@ def same_bits(a, b):
 
 def test_the_list_is_complete():
     """Every registered name is tested, alone and, if it can be, with every counterpart."""
-    assert set(COMPRESSORS.names()) == {text.partition(":")[0] for text in ATOMS}
-    assert len(SPARSIFIERS) * len(QUANTIZERS) == len(PAIRS)
-    assert {"identity", "rand-k:25%", "perm-k", "top-k:25%"} <= set(SPARSIFIERS)
-    assert {"natural", "f16", "f32", "f64"} == set(QUANTIZERS)
+    assert set(COMPRESSORS.names()) == set.union(*map(names, ATOMS))
+    assert len(PAIRED) * len(WRITTEN) == len(PAIRS)
+    assert set(WRITTEN) <= set(QUANTIZERS)
+    paired = {text.partition(":")[0] for text in PAIRED}
+    assert paired == {text.partition(":")[0] for text in SPARSIFIERS}
+    assert {"natural", "f16", "f32", "f64"} <= set(QUANTIZERS)
 
 
 @texts
-@sizes
-@dtypes
+@cases
 def test_the_receiver_decodes_what_the_sender_has(text, d, n, dtype):
     """decode(parts) equals the sender's payload bit for bit, for each worker's key."""
     compressor = resolved(text, d, n)
@@ -59,8 +80,7 @@ def test_the_receiver_decodes_what_the_sender_has(text, d, n, dtype):
 
 
 @texts
-@sizes
-@dtypes
+@cases
 def test_add_to_is_the_dense_vector_times_the_weight(text, d, n, dtype):
     """add_to(out, w) equals out + w · dense, in the dtype of out."""
     payload = resolved(text, d, n).compress(vector(d), key())
@@ -72,8 +92,7 @@ def test_add_to_is_the_dense_vector_times_the_weight(text, d, n, dtype):
 
 
 @texts
-@sizes
-@dtypes
+@cases
 def test_zero_stays_zero_and_the_input_is_left_alone(text, d, n, dtype):
     """C(0) = 0, and compressing writes nothing into the vector."""
     compressor = resolved(text, d, n)
@@ -104,24 +123,36 @@ def test_rounds_differ_where_there_is_randomness(text):
     """A random compressor gives different results in different rounds, another the same."""
     compressor = resolved(text, 41, 5)
     dense = {compressor.compress(vector(41), key(round_=t)).dense().tobytes() for t in range(8)}
-    random = "rand-k" in text or "perm-k" in text or "natural" in text
-    assert random is (len(dense) > 1)
+    known = {"fcc", "scale"} | ({"round"} if "biased" in text else set())
+    assert (len(dense) == 1) is (names(text) <= DETERMINISTIC | known)
 
 
 @texts
 @sizes
 def test_sizes_are_as_announced(text, d, n):
-    """The largest payload of all workers is max_bytes; paper bits average to paper_bits."""
+    """No payload exceeds max_bytes, which fixed formats attain; paper bits average to paper_bits.
+
+    Both averages are over the workers of a few rounds, so not for a number that varies freely.
+    """
     compressor = resolved(text, d, n)
     payloads = [
         compressor.compress(vector(d), key(worker, round_))
         for worker in range(n)
         for round_ in range(3)
     ]
-    assert compressor.max_bytes(d) == max(payload.nbytes for payload in payloads)
+    largest = max(payload.nbytes for payload in payloads)
+    assert largest <= compressor.max_bytes(d)
+    if names(text) <= FIXED_SIZE and "bernoulli" not in text and "entropy" not in text:
+        assert largest == compressor.max_bytes(d)
     assert all(payload.nbytes == sum(map(len, payload.parts)) for payload in payloads)
-    kept = np.mean([payload.values.size for payload in payloads])
-    np.testing.assert_allclose(compressor.density(d), kept, rtol=1e-12)
+    assert max(len(payload.parts) for payload in payloads) <= compressor.parts <= MAX_PARTS
+    if "bernoulli" in text:
+        return
+    kept = np.mean([np.count_nonzero(payload.dense()) for payload in payloads])
+    assert kept <= compressor.density(d) * (1 + 1e-12)
+    if "fcc" not in text:
+        kept = np.mean([payload.values.size for payload in payloads])
+        np.testing.assert_allclose(compressor.density(d), kept, rtol=1e-12)
     bits = np.mean([payload.paper_bits for payload in payloads])
     np.testing.assert_allclose(compressor.paper_bits(d), bits, rtol=1e-12)
 
@@ -188,6 +219,23 @@ def test_counts_outside_the_dimension_are_refused(text):
     assert f"{text.partition(':')[0]}.k" == caught.value.field
 
 
+@pytest.mark.parametrize(("text", "count"), [("fcc:r=32(natural)", 65), ("fcc:r=22(top-k:1)", 67)])
+def test_more_parts_than_a_message_carries_are_refused(text, count):
+    """The parts of r messages and one for their counts must fit into 64; one less message does."""
+    with pytest.raises(SpecError, match=f"makes {count} parts, more than 64") as caught:
+        resolved(text, 12, 4)
+    assert "fcc.r" == caught.value.field
+    fewer = text.replace("r=32", "r=31").replace("r=22", "r=21")
+    assert resolved(fewer, 12, 4).parts <= MAX_PARTS == wire.MAX_PARTS
+
+
+def test_more_gaussians_than_minutes_allow_are_refused():
+    """A sketch of more than 2³⁴ Gaussians is refused before any is drawn."""
+    with pytest.raises(SpecError, match="Gaussians") as caught:
+        resolved("sketch:m=1000000", 10**6, 4)
+    assert "sketch.m" == caught.value.field
+
+
 def test_perm_k_is_refused_as_one_message_for_all():
     """Without a worker's number, or with one that does not exist, perm-k has no part to give."""
     compressor = resolved("perm-k", 12, 4)
@@ -236,16 +284,29 @@ def test_hostile_bytes_raise_nothing_else(text, data):
     assert payload.indices is None or len(set(payload.indices.tolist())) == payload.values.size
 
 
+@pytest.mark.parametrize("form", [0, 126, 127, 128 + 126])
 @pytest.mark.parametrize(
-    "indices", [[0, 1, 12], [0, 1, 2**32 - 1], [3, 2, 5], [3, 3, 5], [5, 4, 3]]
+    "fields", [[0, 1, 12], [0, 1, 15], [3, 2, 5], [3, 3, 5], [5, 4, 3], [0, 0, 0], [15] * 3]
 )
-def test_stray_indices_are_refused(indices):
+def test_stray_indices_are_refused(fields, form):
     """Indices of top-k that are not below d, repeat or do not increase are refused."""
     compressor = resolved("top-k:3", 12, 4)
     parts = hand_over(compressor.compress(vector(12), key()).parts)
-    parts[0] = memoryview(np.array(indices, "<u4").tobytes())
-    with pytest.raises(RemoteProtocolError, match="indices"):
+    nibbles = [*fields, 0]
+    raw = bytes([form, nibbles[0] | nibbles[1] << 4, nibbles[2] | nibbles[3] << 4])
+    parts[0] = memoryview(raw)
+    with pytest.raises(RemoteProtocolError):
         compressor.decode(parts, 12, key())
+
+
+@pytest.mark.parametrize(("d", "index"), [(12, 12), (12, 255), (300, 300), (300, 65535)])
+def test_a_stray_index_of_adaptive_is_refused(d, index):
+    """The one index of adaptive must be below d."""
+    compressor = resolved("adaptive", d, 4)
+    parts = hand_over(compressor.compress(vector(d), key()).parts)
+    parts[0] = memoryview(index.to_bytes(len(parts[0]), "little"))
+    with pytest.raises(RemoteProtocolError, match=f"index {index}"):
+        compressor.decode(parts, d, key())
 
 
 def test_top_k_takes_the_largest_and_of_equal_ones_the_first():

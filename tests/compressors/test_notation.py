@@ -1,20 +1,35 @@
 """The notation of compressors: what it means, and what is said when it is wrong."""
 
 import re
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from types import ModuleType
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcomp import registry
 from netcomp.compressors import (
     COMPRESSORS,
+    Adaptive,
     All,
+    Bernoulli,
     Chain,
+    Compressor,
     Count,
+    FastCompressed,
     FloatFormat,
     Natural,
+    Part,
     PermK,
+    Quantizer,
     RandK,
+    Scaled,
+    Sketch,
+    Sparsifier,
     TopK,
     parse_compressor,
 )
@@ -34,7 +49,41 @@ MEANINGS = {
     "top-k:1%": Chain(TopK(Count("1%")), FloatFormat()),
     "perm-k": Chain(PermK(), FloatFormat()),
     "perm-k+natural": Chain(PermK(), Natural()),
+    "perm-k:order=cyclic": Chain(PermK(order="cyclic"), FloatFormat()),
+    "perm-k:random": Chain(PermK(), FloatFormat()),
+    "rand-k:k=5,scaled=no": Chain(RandK(Count("5"), scaled=False), FloatFormat()),
+    "rand-k:scaled=yes,k=5": Chain(RandK(Count("5")), FloatFormat()),
+    "bernoulli:p=0.1": Chain(Bernoulli(0.1), FloatFormat()),
+    "bernoulli:1e-3,scaled": Chain(Bernoulli(0.001, scaled=True), FloatFormat()),
+    "adaptive+f16": Chain(Adaptive(), FloatFormat("f16")),
+    "sketch:m=100": Sketch(Count("100")),
+    "fcc:r=4(top-k:1%)": FastCompressed(4, Chain(TopK(Count("1%")), FloatFormat())),
+    "fcc:2(perm-k+natural)": FastCompressed(2, Chain(PermK(), Natural())),
+    "scale:0.5(rand-k:k=5)": Scaled(0.5, Chain(RandK(Count("5")), FloatFormat())),
+    "scale:factor=2(sketch:d/n)": Scaled(2.0, Sketch(Count("d/n"))),
+    "fcc:3(scale:.5(rand-k:5,scaled=no+f16))": FastCompressed(
+        3, Scaled(0.5, Chain(RandK(Count("5"), scaled=False), FloatFormat("f16")))
+    ),
 }
+
+SPELLINGS = {
+    "rand-k:5,scaled": "rand-k:k=5+f32",
+    "rand-k:5,scaled=no": "rand-k:k=5,scaled=no+f32",
+    "bernoulli:0.10,scaled=no": "bernoulli:p=0.1+f32",
+    "perm-k:random": "perm-k+f32",
+    "perm-k:cyclic+natural": "perm-k:order=cyclic+natural",
+    "identity+f32": "identity",
+    "identity+f16": "f16",
+    "scale:factor=.5(fcc:2(natural))": "scale:0.5(fcc:r=2(natural))",
+    "scale:1e30(f64)": "scale:1e30(f64)",
+}
+
+
+@pytest.mark.parametrize(("text", "spelling"), SPELLINGS.items(), ids=SPELLINGS)
+def test_there_is_one_spelling(text, spelling):
+    """`str` writes names in full, parameters by name, and leaves defaults out."""
+    assert spelling == str(parse_compressor(text))
+    assert spelling == str(parse_compressor(spelling))
 
 
 @pytest.mark.parametrize(("text", "meaning"), MEANINGS.items(), ids=MEANINGS)
@@ -69,13 +118,47 @@ WRONG = [
     ("rand-k:q=3", "q=3", "no such parameter; known: k"),
     ("rand-k:3,4", "4", "given twice"),
     ("rand-k:k=3,q=4", "q=4", "no such parameter"),
-    ("natural:3", "3", "no such parameter; known: none"),
-    ("perm-k+natural:", "", "no such parameter"),
+    ("f16:3", "3", "no such parameter; known: none"),
+    ("perm-k+f16:", "", "no such parameter"),
     ("rand-k:3+top-k:3", "top-k:3", "a sparsifier comes first, and once"),
     ("natural+rand-k:3", "rand-k:3", "a sparsifier comes first, and once"),
     ("natural+f16", "f16", "values are written once"),
     ("rand-k:3+natural+f16", "f16", "values are written once"),
     ("rand-k:3 + natural", "3 ", "expected a count"),
+    ("rand-k:3,scaled=maybe", "scaled=maybe", "expected yes or no"),
+    ("rand-k:scaled", "rand-k:scaled", "needs k="),
+    ("rand-k:3,scaled,scaled=no", "scaled=no", "given twice"),
+    ("bernoulli", "bernoulli", "needs p="),
+    ("bernoulli:p=0", "bernoulli:p=0", "bernoulli.p: 0 is outside (0, 1]"),
+    ("bernoulli:p=1.5", "bernoulli:p=1.5", "outside (0, 1]"),
+    ("bernoulli:p=-1", "bernoulli:p=-1", "outside (0, 1]"),
+    ("bernoulli:p=nan", "p=nan", "expected a number"),
+    ("bernoulli:p=1_0", "p=1_0", "expected a number"),
+    ("natural+bernoulli:p=2", "bernoulli:p=2", "outside (0, 1]"),
+    ("perm-k:order=sorted", "order=sorted", "expected random or cyclic"),
+    ("adaptive:3", "3", "no such parameter; known: none"),
+    ("sketch", "sketch", "needs m="),
+    ("sketch:m=1.5", "m=1.5", "expected a count"),
+    ("sketch:3+natural", "sketch:3", "cannot be combined"),
+    ("rand-k:3+fcc:2(natural)", "fcc:2(natural)", "cannot be combined"),
+    ("fcc:2", "fcc:2", "needs a compressor in parentheses"),
+    ("fcc(natural)", "fcc(natural)", "needs r="),
+    ("fcc:0(natural)", "fcc:0(natural)", "fcc.r: 0 is outside 1..63"),
+    ("fcc:64(natural)", "fcc:64(natural)", "fcc.r: 64 is outside 1..63"),
+    ("fcc:-1(natural)", "-1", "expected a whole number"),
+    ("fcc:2()", "", "unknown compressor"),
+    ("fcc:2(natural)f16", "f16", "nothing may follow the parentheses"),
+    ("fcc:2(natural)(f16)", "(f16)", "nothing may follow the parentheses"),
+    ("fcc:2(natural", "(", "is never closed"),
+    ("fcc:2(scale:2(natural)", "(", "is never closed"),
+    ("natural)", ")", "closes nothing"),
+    ("natural(f16)", "(f16)", "natural is not made of another compressor"),
+    ("scale:0(natural)", "scale:0(natural)", "scale.factor: 0 is not a positive number"),
+    ("scale:2(fcc:2(rank-k))", "rank-k", "unknown compressor"),
+    ("scale:2(rand-k:x+natural)", "x", "expected a count"),
+    ("((((((", "(", "nested deeper than 4"),
+    ("os:system", "os:system", "classes are not imported here"),
+    ("a.b:C:x=1+natural", "a.b:C", "classes are not imported here"),
 ]
 
 
@@ -88,11 +171,20 @@ def test_errors_name_field_column_and_part(text, bad, reason):
     assert ("algorithm.up", repr(bad)) == (caught.value.field, found[2])
     assert reason in found[3]
     start = int(found[1]) - 1
-    assert text.rfind(bad) == start
+    assert text.startswith(bad, start)
+    if text.count(bad) == 1:
+        assert text.find(bad) == start
+
+
+PIECES = [
+    *("rand-k:", "top-k", "natural", "fcc:", "scale:", "sketch:", "perm-k", "bernoulli:", "f16"),
+    *("(", ")", "+", ",", ":", "=", "k=", "r=", "m=", "p=", "scaled", "order=", "cyclic", "no"),
+    *("2", "0.5", "1%", "d/n", "os:system", "e+"),
+]
 
 
 @seeded
-@given(st.text(alphabet="rand-kto pm:=+%,./0123456789fl", max_size=24))
+@given(st.text(alphabet="rand-kto pm:=+%,./0123456789flcs()", max_size=24))
 def test_any_text_parses_or_is_a_spec_error(text):
     """No text raises anything but SpecError, and what parses prints a text that parses."""
     try:
@@ -100,6 +192,138 @@ def test_any_text_parses_or_is_a_spec_error(text):
     except SpecError:
         return
     assert compressor == parse_compressor(str(compressor))
+
+
+@seeded
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_any_pieces_parse_or_are_a_spec_error(text):
+    """The same for texts that look more like notations."""
+    try:
+        compressor = parse_compressor(text)
+    except SpecError:
+        return
+    assert compressor == parse_compressor(str(compressor))
+
+
+# Classes of other packages
+
+
+@dataclass(frozen=True)
+class Middle(Sparsifier):
+    """A sparsifier of another package, with a parameter of each kind."""
+
+    k: Count
+    shift: int = 0
+    factor: float = 1.0
+    quiet: bool = False
+    word: str = "so"
+    unbiased = False
+
+    def select(self, v, draw):
+        return self.derive((), v.size, draw)
+
+    def derive(self, parts, d, draw):
+        return np.arange(self.k.value)
+
+    def scale(self, d):
+        return 1.0
+
+    def most(self, d):
+        return self.k.value
+
+    def density(self, d):
+        return float(self.k.value)
+
+    def omega(self, d):
+        return None
+
+
+class Twice:
+    """No compressor at all."""
+
+
+def halves(factor):
+    return Scaled(factor, Chain(All(), FloatFormat()))
+
+
+HALVES = Part(halves, "a part of another package", (("factor", float),))
+NONSENSE = Part(Twice, "makes no compressor")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Make this file importable as `other.package`, as a third party's would be."""
+    monkeypatch.setitem(sys.modules, "other", ModuleType("other"))
+    monkeypatch.setitem(sys.modules, "other.package", sys.modules[__name__])
+    monkeypatch.setattr(Middle, "__module__", "other.package")
+    return "other.package"
+
+
+def test_a_class_of_another_package(elsewhere):
+    """`module:Class`, parameters after a second colon, beside quantizers and in wrappers."""
+    chain = parse_compressor("other.package:Middle:3,shift=2,quiet+natural", imports=True)
+    assert Chain(Middle(Count("3"), 2, quiet=True), Natural()) == chain
+    assert "other.package:Middle:k=3,shift=2,quiet=yes+natural" == str(chain)
+    assert chain == parse_compressor(str(chain), imports=True)
+    wrapped = parse_compressor("fcc:2(other.package:Middle:1%,factor=.5)", imports=True)
+    assert FastCompressed(2, Chain(Middle(Count("1%"), factor=0.5), FloatFormat())) == wrapped
+    assert wrapped == parse_compressor(str(wrapped), imports=True)
+    assert halves(0.25) == parse_compressor("other.package:HALVES:0.25", imports=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("other.package:Middle", "needs k="),
+        ("other.package:Middle:3,shift=x", "expected a whole number"),
+        ("other.package:Middle:3,quiet=x", "expected yes or no"),
+        ("other.package:Middle:3,depth=1", "no such parameter; known: k, shift, factor"),
+        ("other.package:Middle:3(natural)", "not made of another compressor"),
+        ("other.package:Twice", "neither a compressor's class nor a Part"),
+        ("other.package:NONSENSE", "makes a Twice, not a compressor"),
+        ("other.package:Nothing", "cannot import"),
+        ("no.such.module:Thing", "cannot import"),
+        ("nosuchmodule:Thing:x=3+natural", "cannot import"),
+    ],
+)
+def test_errors_of_classes_of_other_packages(text, reason, elsewhere):
+    """What cannot be imported, is no compressor or lacks a parameter is told as anything else."""
+    with pytest.raises(SpecError) as caught:
+        parse_compressor(text, field="algorithm.up", imports=True)
+    assert "algorithm.up" == caught.value.field
+    assert reason in caught.value.reason
+    assert "at column" in caught.value.reason
+
+
+def test_classes_are_not_imported_unless_asked_for(elsewhere):
+    """What a peer names can never import: that is the default."""
+    with pytest.raises(SpecError, match="classes are not imported here"):
+        parse_compressor("other.package:Middle:3")
+
+
+def test_an_entry_point_adds_a_name(monkeypatch):
+    """Other packages' entry points of `netcomp.compressors` are names like our own."""
+    point = EntryPoint("middle", f"{__name__}:PLUGIN", "netcomp.compressors")
+    monkeypatch.setattr(point.__class__, "load", lambda _self: PLUGIN)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] * (group[8] == "c"))
+    monkeypatch.setattr(COMPRESSORS, "_entries", dict(COMPRESSORS._entries))
+    monkeypatch.setattr(COMPRESSORS, "_plugins_loaded", False)
+    assert Chain(Middle(Count("3")), FloatFormat()) == parse_compressor("middle:k=3")
+    assert "middle" in COMPRESSORS.names()
+
+
+PLUGIN = Part(Middle, "the first k", (("k", Count.parse),))
+
+
+def test_every_registered_part_is_complete():
+    """A summary, readers for its parameters, optional ones among them, and a class to build."""
+    for name in COMPRESSORS.names():
+        part = COMPRESSORS.get(name)
+        assert part.summary
+        assert set(part.optional) <= {key for key, _ in part.params}
+        assert callable(part.build)
+        if isinstance(part.build, type):
+            assert issubclass(part.build, Compressor | Sparsifier | Quantizer)
 
 
 def test_a_name_taken_is_refused():

@@ -1,0 +1,212 @@
+"""Laws about class constants: unbiasedness and the bounds ω, δ, θ, B¹, B², by Monte Carlo.
+
+Every bound is a claim E X ≤ c about some X ≥ 0, weighed by `evidence`. B²(γ, β) needs a thought:
+for s ≥ β/2
+
+    E‖C(x) − sx‖² = E‖C(x)‖² − 2s⟨E C(x), x⟩ + s²‖x‖² ≤ (s² − (2s − β)γ)‖x‖²
+
+since E‖C(x)‖² ≤ β⟨E C(x), x⟩ and ⟨E C(x), x⟩ ≥ γ‖x‖². s = β/2 is the first half alone, large s the
+second, and all of them are bounds of that kind. U(ω) is the case γ = s = 1, β = ω + 1.
+
+Float formats count as exact in the papers. So values may be off by a relative 2⁻⁸ (bfloat16)
+everywhere here: √c grows by that of what C(x) may be long.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import numpy as np
+
+from netcomp.compressors.base import Collection, Compressor
+from netcomp.compressors.conformance import evidence
+from netcomp.compressors.conformance.subject import Broken, Case, Sample, Subject
+
+__all__ = ["b1", "b2", "delta", "omega", "sensible", "theta", "unbiased", "verdict"]
+
+ROUNDING: Final = 2.0**-8
+"""The relative error of a value that the papers count as exact."""
+
+_SCALES: Final = (0.5, 1.0, 2.0, 4.0)
+
+Claim = tuple[float, Sample, float, float]
+"""Evidence (a logarithm), where, the mean seen and the bound claimed."""
+
+
+def verdict(claims: Iterable[Claim], what: str, alarm: float) -> str:
+    """Raise `Broken` where the evidence is too strong for chance among so many claims."""
+    found = list(claims)
+    if not found:
+        return "not declared"
+    strength, where, seen, bound = max(found, key=lambda claim: claim[0])
+    needed = math.log(len(found) / alarm)
+    odds = f"10^{min(strength / math.log(10), 999):.1f} to 1"
+    told = f"{where}: {what} = {seen:.4g} where {bound:.4g} is claimed, {odds}"
+    if strength >= needed:
+        raise Broken(told)
+    return f"{len(found)} bounds; worst at {told} (breach from 10^{needed / math.log(10):.1f})"
+
+
+def rounded(bound: float, scale: float = 1.0) -> float:
+    """Return what ‖C(x) − scale·x‖² ≤ bound becomes for rounded values.
+
+    By the triangle inequality: rounding moves C(x) by `ROUNDING` of its length, which is at most
+    √bound + scale.
+    """
+    length = math.sqrt(max(bound, 0.0))
+    return (length + ROUNDING * (length + scale)) ** 2
+
+
+def sensible(subject: Subject) -> str:
+    """Check that the constants are possible ones and fit together.
+
+    ω ≥ 0 is there just where C is unbiased; 0 < δ ≤ 1; ζ = ω + 1; b3 = 1/δ; 0 < α ≤ β²; 0 < γ ≤ β;
+    θ ≥ 0 just where C is unbiased.
+    """
+    told: set[str] = set()
+    for case in subject.distinct:
+        compressor, d = case.compressor, case.d
+        omega, delta = compressor.omega(d), compressor.delta(d)
+        _require(case, (omega is None) != compressor.unbiased, "ω is given just if unbiased")
+        _require(case, omega is None or 0 <= omega < math.inf, f"ω = {omega}")
+        _require(case, delta is None or 0 < delta <= 1, f"δ = {delta}")
+        _require(
+            case, _close(compressor.zeta(d), None if omega is None else omega + 1), "ζ ≠ ω + 1"
+        )
+        _require(case, _close(compressor.b3(d), None if delta is None else 1 / delta), "b3 ≠ 1/δ")
+        first, second = compressor.b1(d), compressor.b2(d)
+        _require(case, first is None or 0 < first[0] <= first[1] ** 2 * (1 + 1e-9), f"b1 = {first}")
+        _require(case, second is None or 0 < second[0] <= second[1] * (1 + 1e-9), f"b2 = {second}")
+        for collection in _collections(compressor):
+            theta = compressor.theta(d, case.n, collection)
+            _require(case, (theta is None) != compressor.unbiased, "θ is given just if unbiased")
+            _require(case, theta is None or 0 <= theta < math.inf, f"θ = {theta}")
+        given = {"ω": omega, "δ": delta, "b1": first, "b2": second}
+        told |= {name for name, value in given.items() if value is not None}
+    return f"declares {', '.join(sorted(told)) or 'none'}"
+
+
+def _require(case: Case, fits: bool, what: str) -> None:  # noqa: FBT001 — a condition
+    if not fits:
+        raise Broken(f"{case}: {what}")
+
+
+def _close(a: float | None, b: float | None) -> bool:
+    return a is b or (a is not None and b is not None and math.isclose(a, b, rel_tol=1e-9))
+
+
+def _collections(compressor: Compressor) -> tuple[Collection, ...]:
+    """Return the collections that make sense: a correlated compressor has one draw each."""
+    return ("independent",) if compressor.correlated else ("same", "independent")
+
+
+def unbiased(subject: Subject) -> str:
+    """Check that E C(v) = v where `unbiased`, along v and in every coordinate (up to d = 64).
+
+    ω bounds the variance, so what is weighed is a bias given that; each worker apart where
+    they are correlated.
+    """
+    claims: list[Claim] = []
+    for sample in subject.samples:
+        omega = sample.case.compressor.omega(sample.case.d)
+        if not sample.case.compressor.unbiased or omega is None:
+            continue
+        slack = ROUNDING * math.sqrt(1.0 + omega)
+        logs = evidence.nonzero(sample.shifts, rounded(omega), slack)
+        worst = int(np.argmax(logs))
+        # The evidence of the worst direction, less what looking at so many costs.
+        strength = float(logs[worst]) - math.log(logs.size)
+        claims.append((strength, sample, float(abs(sample.shifts.mean(axis=0)[worst])), slack))
+    return verdict(claims, "|E C(v) − v|", subject.alarm)
+
+
+def _bounded(
+    subject: Subject, constant: Callable[[Compressor, int], float | None], what: str
+) -> str:
+    claims: list[Claim] = []
+    for sample in subject.samples:
+        bound = constant(sample.case.compressor, sample.case.d)
+        if bound is not None:
+            claims.append(_distance(sample, rounded(bound)))
+    return verdict(claims, what, subject.alarm)
+
+
+def _distance(sample: Sample, bound: float, scale: float = 1.0) -> Claim:
+    squares = sample.distance(scale)
+    return evidence.above(squares, bound), sample, float(squares.mean()), bound
+
+
+def omega(subject: Subject) -> str:
+    """Check that E‖C(v) − v‖² ≤ ω‖v‖²."""
+    return _bounded(subject, lambda c, d: c.omega(d), "E‖C(v) − v‖²/‖v‖²")
+
+
+def delta(subject: Subject) -> str:
+    """Check that E‖C(v) − v‖² ≤ (1 − δ)‖v‖²."""
+
+    def bound(compressor: Compressor, d: int) -> float | None:
+        delta = compressor.delta(d)
+        return None if delta is None else 1.0 - delta
+
+    return _bounded(subject, bound, "E‖C(v) − v‖²/‖v‖²")
+
+
+def b1(subject: Subject) -> str:
+    """Check that α‖v‖² ≤ E‖C(v)‖² ≤ β⟨E C(v), v⟩.
+
+    For the lower bound alone something must be assumed, for a mean that rare draws carry cannot
+    be told from below: no draw has ‖C(v)‖² above β²‖v‖² and the largest seen.
+    """
+    claims: list[Claim] = []
+    for sample in subject.samples:
+        constants = sample.case.compressor.b1(sample.case.d)
+        if constants is None:
+            continue
+        alpha, beta = constants
+        claims += _halves(sample, alpha / beta, beta)
+        least = alpha * (1.0 - ROUNDING) ** 2 * (1.0 - 1e-9)
+        most = max(beta**2, float(sample.square.max())) * (1.0 + ROUNDING)
+        strength = evidence.below(sample.square, least, most)
+        claims.append((strength, sample, most - float(sample.square.mean()), most - least))
+    return verdict(claims, "a combination of E‖C(v)‖² and ⟨E C(v), v⟩", subject.alarm)
+
+
+def b2(subject: Subject) -> str:
+    """Check that γ‖v‖² ≤ ⟨E C(v), v⟩ and E‖C(v)‖² ≤ β⟨E C(v), v⟩."""
+    claims: list[Claim] = []
+    for sample in subject.samples:
+        constants = sample.case.compressor.b2(sample.case.d)
+        if constants is not None:
+            claims += _halves(sample, *constants)
+    return verdict(claims, "a combination of E‖C(v)‖² and ⟨E C(v), v⟩", subject.alarm)
+
+
+def _halves(sample: Sample, gamma: float, beta: float) -> Iterable[Claim]:
+    """Yield the bounds of B²(γ, β): E‖C(x) − sx‖² ≤ (s² − (2s − β)γ)‖x‖² for several s."""
+    for share in _SCALES:
+        scale = share * beta
+        bound = scale**2 - (2.0 * scale - beta) * gamma
+        yield _distance(sample, rounded(bound, scale), scale)
+
+
+def theta(subject: Subject) -> str:
+    """Check that E‖(1/n) Σ C_i(v) − v‖² ≤ θ‖v‖², one draw for all workers or one each."""
+    claims: list[Claim] = []
+    for sample in subject.samples:
+        if not sample.case.compressor.correlated:
+            claims += _collected(sample, "same")
+            claims += _collected(sample, "independent") if sample.case.n == 1 else []
+    for sample in subject.means:
+        claims += _collected(sample, "independent")
+    return verdict(claims, "E‖(1/n) Σ C_i(v) − v‖²/‖v‖²", subject.alarm)
+
+
+def _collected(sample: Sample, collection: Collection) -> Iterable[Claim]:
+    case = sample.case
+    theta = case.compressor.theta(case.d, case.n, collection)
+    if theta is not None:
+        # The mean is short where its messages are not: rounding moves it by their length.
+        length = math.sqrt(1.0 + (case.compressor.omega(case.d) or 0.0))
+        yield _distance(sample, (math.sqrt(theta) + ROUNDING * length) ** 2)

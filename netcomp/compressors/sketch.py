@@ -1,0 +1,143 @@
+"""CORE: a vector by its inner products with Gaussians that every worker knows.
+
+P. Yue, H. Zhao, C. Fang, D. He, L. Wang, Z. Lin, S. Zhu, "CORE: Common Random Reconstruction
+for Distributed Optimization with Provable Low Communication Complexity", 2023; as MARINA-P
+§1.1 and Table 1 describe it. With ξ_1 … ξ_m ~ N(0, I) shared by all workers
+
+    p_j = ⟨x, ξ_j⟩,  j = 1 … m             the m numbers sent
+    C(x) = (1/m) Σ_j p_j ξ_j               what everybody reconstructs
+
+Unbiased since E ξξᵀ = I. E(ξξᵀ)² = (d + 2)I and the ξ_j are independent, so E‖C(x)‖² =
+((d + 2)/m + (m − 1)/m)‖x‖² and ω = (d + 1)/m, with equality for every x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.coding.floats import as_bytes
+from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
+from netcomp.compressors.count import Count
+from netcomp.draw import ALL, Draw, Purpose
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+
+__all__ = ["Sketch"]
+
+MOST_GAUSSIANS: Final = 2**34
+"""The largest m·d: beyond it a single message would take minutes."""
+
+_COLUMNS: Final = 1 << 12
+_TILE: Final = 1 << 14
+_KEPT: Final = 1 << 20
+_LARGEST = float(np.finfo(np.float32).max)
+
+Floats = NDArray[np.float64]
+Tile = tuple[slice, slice, Floats]
+"""Rows, columns and Gaussians of a piece of the m × d matrix."""
+
+
+@dataclass(frozen=True)
+class Sketch(Compressor):
+    """m inner products with shared Gaussians, 32-bit floats: U((d + 1)/m).
+
+    The Gaussians are `Stream.normals` of the key all workers share, whose last bits may
+    differ between processors: on one platform both ends decode the same bits, between two
+    the vectors may differ by a relative 2⁻⁵⁰. They are drawn in tiles and never held all at
+    once unless there are few, so the sender draws them twice: time O(md), memory O(m + d).
+    """
+
+    m: Count
+    unbiased = True
+    shared = True
+
+    def __str__(self) -> str:
+        return f"sketch:m={self.m}"
+
+    @property
+    def correlated(self) -> bool:
+        return False
+
+    def resolve(self, d: int, n: int) -> Self:
+        m = self.m.resolve(d, n, "sketch.m")
+        if m.value * d > MOST_GAUSSIANS:
+            raise SpecError("sketch.m", f"{m} · {d} Gaussians a message are more than 2³⁴")
+        return replace(self, m=m)
+
+    def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        require_finite(v, draw)
+        tiles: Iterable[Tile] = self._tiles(v.size, draw)
+        if self.m.value * v.size <= _KEPT:
+            tiles = list(tiles)
+        products = np.zeros(self.m.value)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, columns, gaussians in tiles:
+                # Not a matrix product: its bits would depend on the number of threads.
+                products[rows] += (gaussians * v[columns]).sum(axis=1)
+            sent = products.astype("<f4")
+        values = None
+        if np.isfinite(sent).all():
+            again = tiles if isinstance(tiles, list) else self._tiles(v.size, draw)
+            values = _reconstruct(sent, again, v.size)
+        if values is None:
+            worker = None if draw.worker == ALL else draw.worker
+            raise NotFinite(int(np.argmax(np.abs(v))), worker, draw.round)
+        return Payload(v.size, None, values, (as_bytes(sent),), 32.0 * sent.size)
+
+    def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
+        size = self.max_bytes(d)
+        if [part.nbytes for part in parts] != [size]:
+            found = [part.nbytes for part in parts]
+            raise RemoteProtocolError(f"a payload of {found} bytes where [{size}] belong")
+        sent = np.frombuffer(parts[0], dtype="<f4")
+        values = None
+        if np.isfinite(sent).all():
+            values = _reconstruct(sent, self._tiles(d, draw), d)
+        if values is None:
+            raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
+        return Payload(d, None, values, tuple(parts), 32.0 * sent.size)
+
+    def _tiles(self, d: int, draw: Draw) -> Iterator[Tile]:
+        """Yield the m × d Gaussians, always in this order and these pieces."""
+        stream = draw.shared().stream(Purpose.SPARSIFIER)
+        width = min(d, _COLUMNS)
+        height = _TILE // width
+        for left in range(0, d, width):
+            columns = slice(left, min(left + width, d))
+            for top in range(0, self.m.value, height):
+                rows = slice(top, min(top + height, self.m.value))
+                shape = (rows.stop - top, columns.stop - left)
+                yield rows, columns, stream.normals(shape[0] * shape[1]).reshape(shape)
+
+    def max_bytes(self, d: int) -> int:
+        return 4 * self.m.value
+
+    def paper_bits(self, d: int) -> float:
+        return 32.0 * self.m.value
+
+    def density(self, d: int) -> float:
+        return d
+
+    def omega(self, d: int) -> float:
+        return (d + 1) / self.m.value
+
+    def delta(self, d: int) -> float | None:
+        omega = self.omega(d)
+        return 1.0 - omega if omega < 1.0 else None
+
+    def theta(self, d: int, n: int, collection: Collection) -> float:
+        # The workers' Gaussians are the same either way, so on one vector they say the same.
+        return self.omega(d)
+
+
+def _reconstruct(sent: NDArray[Any], tiles: Iterable[Tile], d: int) -> Floats | None:
+    """Return (1/m) Σ p_j ξ_j, None where it leaves the range of float32; both ends do this."""
+    weights = sent.astype(np.float64) / sent.size
+    out = np.zeros(d)
+    for rows, columns, gaussians in tiles:
+        out[columns] += (gaussians * weights[rows, None]).sum(axis=0)
+    return out if max(out.max(), -out.min()) <= _LARGEST else None

@@ -1,0 +1,234 @@
+"""Compressors made of another one: λC, and R of them on what is left over (FCC)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netcomp.compressors.base import MAX_PARTS, Collection, Compressor, Payload
+from netcomp.compressors.classes import b1_scaled, b2_scaled, b2_scaled_to_b3
+from netcomp.draw import ALL, Draw
+from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+
+__all__ = ["FastCompressed", "Scaled"]
+
+
+@dataclass(frozen=True)
+class Scaled(Compressor):
+    """λC: what C sends, and λ times what it decodes. No byte more travels.
+
+    Classes by Theorems 6 and 7 of Beznosikov et al.: λC ∈ B¹(λ²α, λβ) ∩ B²(λγ, λβ), and
+    δ = λ(2 − λβ)γ, which for an unbiased C is λ(2 − λζ).
+    """
+
+    factor: float
+    inner: Compressor
+
+    def __post_init__(self) -> None:
+        if not (self.factor > 0.0 and math.isfinite(self.factor)):
+            raise SpecError("scale.factor", f"{self.factor:g} is not a positive number")
+
+    def __str__(self) -> str:
+        return f"scale:{self.factor!r}({self.inner})".replace("e+", "e")
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        return self.inner.unbiased and self.factor == 1.0
+
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        return self.inner.shared
+
+    @property
+    def correlated(self) -> bool:
+        return self.inner.correlated
+
+    @property
+    def parts(self) -> int:
+        return self.inner.parts
+
+    @property
+    def workers(self) -> int:
+        return self.inner.workers
+
+    def resolve(self, d: int, n: int) -> Self:
+        return replace(self, inner=self.inner.resolve(d, n))
+
+    def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        payload = self._times(self.inner.compress(v, draw))
+        finite = np.isfinite(payload.values)
+        if not finite.all():
+            first = int(np.argmin(finite))
+            index = first if payload.indices is None else int(payload.indices[first])
+            raise NotFinite(index, None if draw.worker == ALL else draw.worker, draw.round)
+        return payload
+
+    def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
+        payload = self._times(self.inner.decode(parts, d, draw))
+        if not np.isfinite(payload.values).all():
+            raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
+        return payload
+
+    def _times(self, payload: Payload) -> Payload:
+        with np.errstate(over="ignore"):
+            values = payload.values * np.asarray(self.factor, dtype=payload.values.dtype)
+        return replace(payload, values=values)
+
+    def max_bytes(self, d: int) -> int:
+        return self.inner.max_bytes(d)
+
+    def paper_bits(self, d: int) -> float:
+        return self.inner.paper_bits(d)
+
+    def density(self, d: int) -> float:
+        return self.inner.density(d)
+
+    def omega(self, d: int) -> float | None:
+        return self.inner.omega(d) if self.factor == 1.0 else None
+
+    def b1(self, d: int) -> tuple[float, float] | None:
+        b1 = self.inner.b1(d)
+        return None if b1 is None else b1_scaled(*b1, self.factor)
+
+    def b2(self, d: int) -> tuple[float, float] | None:
+        b2 = self.inner.b2(d)
+        return None if b2 is None else b2_scaled(*b2, self.factor)
+
+    def delta(self, d: int) -> float | None:
+        found = []
+        b2, delta = self.inner.b2(d), self.inner.delta(d)
+        if b2 is not None and (b3 := b2_scaled_to_b3(*b2, self.factor)) is not None:
+            found.append(1.0 / b3)
+        if delta is not None and self.factor <= 1.0:
+            # λC(x) − x = λ(C(x) − x) − (1 − λ)x, and ‖·‖² is convex: at most λ(1 − δ) + 1 − λ.
+            found.append(self.factor * delta)
+        return max(found, default=None)
+
+    def theta(self, d: int, n: int, collection: Collection) -> float | None:
+        return self.inner.theta(d, n, collection) if self.factor == 1.0 else None
+
+
+@dataclass(frozen=True)
+class FastCompressed(Compressor):
+    """FCC(v, C, R): R messages of C, each of what the ones before left over, sent as one.
+
+    NEOLITHIC Algorithm 1: v⁰ = 0; c^r = C(v − v^r), v^(r+1) = v^r + c^r for r < R; the receiver
+    has v^R = Σ c^r. C ∈ B(δ) gives B(1 − (1−δ)^R) (Lemma 2); by the same recursion an
+    unbiased C ∈ U(ω) gives U(ω^R). Both need fresh randomness in every message: message
+    r draws from the sub-round (s·128 + 64 + r) of a key of sub-round s, which no other
+    r, s or depth shares. First part: one byte a message, its number of parts.
+    """
+
+    r: int
+    inner: Compressor
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.r < MAX_PARTS:
+            raise SpecError("fcc.r", f"{self.r} is outside 1..{MAX_PARTS - 1}")
+
+    def __str__(self) -> str:
+        return f"fcc:r={self.r}({self.inner})"
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        return self.inner.unbiased
+
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        return self.inner.shared
+
+    @property
+    def correlated(self) -> bool:
+        return self.inner.correlated
+
+    @property
+    def parts(self) -> int:
+        return 1 + self.r * self.inner.parts
+
+    @property
+    def workers(self) -> int:
+        return self.inner.workers
+
+    def resolve(self, d: int, n: int) -> Self:
+        resolved = replace(self, inner=self.inner.resolve(d, n))
+        if resolved.parts > MAX_PARTS:
+            raise SpecError(
+                "fcc.r", f"r = {self.r} makes {resolved.parts} parts, more than {MAX_PARTS}"
+            )
+        return resolved
+
+    def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        left = v.copy()
+        payloads = []
+        for r in range(self.r):
+            payload = self.inner.compress(left, _sub(draw, r))  # c^r = C(v − v^r)
+            with np.errstate(over="ignore"):
+                payload.add_to(left, -1.0)  # v − v^(r+1) = (v − v^r) − c^r
+            payloads.append(payload)
+        counts = memoryview(bytes(len(payload.parts) for payload in payloads))
+        parts = [part for payload in payloads for part in payload.parts]
+        return _sum(payloads, (counts, *parts))
+
+    def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
+        counts = bytes(parts[0]) if parts and parts[0].nbytes == self.r else b""
+        if not counts or sum(counts) != len(parts) - 1:
+            raise RemoteProtocolError(f"{len(parts)} parts that do not add up to {self.r} messages")
+        payloads, start = [], 1
+        for r, count in enumerate(counts):
+            of_one = parts[start : start + count]
+            payloads.append(self.inner.decode(of_one, d, _sub(draw, r)))
+            start += count
+        return _sum(payloads, tuple(parts))
+
+    def max_bytes(self, d: int) -> int:
+        return self.r * (1 + self.inner.max_bytes(d))
+
+    def paper_bits(self, d: int) -> float:
+        return self.r * self.inner.paper_bits(d)
+
+    def density(self, d: int) -> float:
+        return min(float(d), self.r * self.inner.density(d))
+
+    def omega(self, d: int) -> float | None:
+        # C(u) = u + noise, so v − v^(r+1) is minus the noise of message r: its mean is zero and
+        # E‖v − v^(r+1)‖² ≤ ωE‖v − v^r‖².
+        omega = self.inner.omega(d)
+        return None if omega is None else omega**self.r
+
+    def delta(self, d: int) -> float | None:
+        delta = self.inner.delta(d)
+        return None if delta is None else 1.0 - (1.0 - delta) ** self.r
+
+    def theta(self, d: int, n: int, collection: Collection) -> float | None:
+        # What is left over differs from worker to worker, so a correlated C says nothing about
+        # the second message: then, and for one draw for all, only Lemma A.5 (1) of MARINA-P.
+        omega = self.omega(d)
+        if omega is None or collection == "same" or self.correlated or self.shared:
+            return omega
+        return omega / n
+
+
+def _sub(draw: Draw, r: int) -> Draw:
+    return draw.at(sub=draw.sub * 128 + 64 + r)
+
+
+def _sum(payloads: Sequence[Payload], parts: tuple[memoryview, ...]) -> Payload:
+    """Return the sum of payloads as one, in float64: sparse as long as that is smaller."""
+    d = payloads[0].dim
+    bits = sum(payload.paper_bits for payload in payloads)
+    places = [payload.indices for payload in payloads if payload.indices is not None]
+    if len(places) == len(payloads) and 4 * sum(map(len, places)) <= d:
+        indices, inverse = np.unique(np.concatenate(places), return_inverse=True)
+        values = np.concatenate([payload.values for payload in payloads])
+        summed = np.bincount(inverse, weights=values, minlength=indices.size)
+        total = np.asarray(summed, dtype=np.float64)
+        return Payload(d, indices, total, parts, bits)
+    dense = np.zeros(d)
+    for payload in payloads:
+        payload.add_to(dense)
+    return Payload(d, None, dense, parts, bits)

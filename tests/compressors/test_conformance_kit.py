@@ -1,0 +1,216 @@
+"""The conformance kit finds what is wrong, names the law, and finds nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netcomp.compressors import parse_compressor
+from netcomp.compressors.conformance import LAWS, check_compressor, evidence, hostile
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import SpecError
+from support import bad_compressors
+from support.bad_compressors import CULPRITS, HangsOnNumbers, Honest
+from support.notations import ATOMS
+
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+SMALL = {"dims": (1, 20), "workers": (3,)}
+
+
+def broken(findings):
+    return {finding.law: finding.detail for finding in findings if not finding.passed}
+
+
+@pytest.mark.parametrize("text", ATOMS)
+def test_every_registered_compressor_keeps_every_law(text):
+    assert {} == broken(check_compressor(parse_compressor(text), **SMALL))
+
+
+def test_somebody_elses_compressor_keeps_every_law():
+    """A class of another module, at the sizes the kit takes unless told."""
+    findings = check_compressor(Honest())
+    assert {} == broken(findings)
+    assert list(LAWS) == [finding.law for finding in findings]
+    assert all(finding.detail for finding in findings)
+
+
+@pytest.mark.parametrize("name", CULPRITS)
+def test_what_is_wrong_is_found_by_the_law_that_names_it(name):
+    culprit = getattr(bad_compressors, name)()
+    workers = (1, 3) if CULPRITS[name] == "key-matters" else (3,)
+    (finding,) = check_compressor(
+        culprit, dims=(1, 2, 7, 64), workers=workers, laws=[CULPRITS[name]]
+    )
+    assert not finding.passed
+    assert finding.detail
+
+
+def test_every_law_has_a_culprit():
+    """No law is there that nothing breaks."""
+    assert set(LAWS) == set(CULPRITS.values())
+
+
+def test_what_is_wrong_does_not_hide_what_is_right():
+    """A missing d/k is no fault of bytes, keys, errors or notation."""
+    findings = check_compressor(bad_compressors.MissingScale(), dims=(2, 20), workers=(3,))
+    assert {"unbiased", "b1", "b2"} == set(broken(findings))
+
+
+def test_a_decode_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(hostile, "_PATIENCE", 0.5)
+    try:
+        (finding,) = check_compressor(HangsOnNumbers(), dims=(7,), laws=["hostile-bytes"])
+    finally:
+        HangsOnNumbers.released = True
+    assert not finding.passed
+    assert "has not answered" in finding.detail
+
+
+def test_the_verdict_is_a_function_of_the_arguments():
+    """Twice the same, remarks included; another seed draws other numbers."""
+    compressor = parse_compressor("rand-k:25%+natural")
+    first, again = (check_compressor(compressor, **SMALL) for _ in range(2))
+    other = check_compressor(compressor, **SMALL, seed=2, laws=["omega"])
+    assert first == again
+    assert other[0] not in first
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dims": ()}, {"dims": (0,)}, {"workers": (0,)}, {"confidence": 1.0}]
+)
+def test_impossible_sizes_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"dimensions|confidence"):
+        check_compressor(Honest(), **wrong)
+
+
+def test_a_compressor_of_no_size_cannot_be_checked():
+    with pytest.raises(SpecError, match="no size can be resolved"):
+        check_compressor(parse_compressor("rand-k:250"), dims=(7,))
+
+
+def test_sizes_that_are_refused_are_told():
+    (finding,) = check_compressor(parse_compressor("top-k:3"), dims=(2, 7), laws=["resolve"])
+    assert finding.passed
+    assert "d = 2, n = 1: top-k.k" in finding.detail
+
+
+# Evidence
+
+RARE = 1000
+"""One in so many draws is so large: the mean is 1, and 40 draws seldom show it."""
+
+
+def rare(rng, count):
+    return np.where(rng.random(count) < 1 / RARE, float(RARE), 0.0)
+
+
+def test_evidence_against_what_is_true_is_seldom_strong():
+    """Of 2000 samples of a true claim, at most a twentieth has an e-value of 20; none 10⁶."""
+    rng = np.random.default_rng(1)
+    skewed = [rare(rng, 400) for _ in range(2000)]
+    for logs in (
+        [evidence.above(x, 1.0) for x in skewed],
+        [evidence.below(x, 1.0, float(RARE)) for x in skewed],
+        [evidence.nonzero(x[:, None] - 1.0, RARE - 1.0, 0.0)[0] for x in skewed],
+    ):
+        assert np.mean(np.array(logs) >= np.log(20)) <= 0.05
+        assert max(logs) < np.log(1e6)
+
+
+def test_evidence_against_what_is_false_grows():
+    """A bound a tenth too small, and a bias of a third of the deviation, are found."""
+    rng = np.random.default_rng(2)
+    squares = rng.chisquare(8, 2000) / 8
+    assert evidence.above(squares, 0.9) > np.log(1e6) > 0 > evidence.above(squares, 1.1)
+    assert evidence.below(squares, 1.1, 8.0) > np.log(20) > 0 > evidence.below(squares, 0.9, 8.0)
+    normal = rng.normal(size=(2000, 2)) + np.array([0.0, 1 / 3])
+    fair, biased = evidence.nonzero(normal, 1.0 + 1 / 9, 0.0)
+    assert biased > np.log(1e6) > 0 > fair
+
+
+# Bytes
+
+
+def test_mutations_alter_payloads():
+    """Nearly every mutation of a payload is another payload, in each of the ways there are."""
+    valid = [[bytes(range(64)), b"abc"]]
+    stream = Draw(2).stream(Purpose.INIT)
+    found = [hostile.mutated(valid, stream) for _ in range(500)]
+    altered = [parts != valid[0] for parts, _ in found]
+    assert np.mean(altered) > 0.8
+    assert set(hostile._WAYS) == {way for _, way in found}
+
+
+# The command
+
+MINE = """
+from dataclasses import dataclass
+from support.bad_compressors import Honest
+
+@dataclass(frozen=True)
+class Mine(Honest):
+    fewer: int = 0
+
+    def max_bytes(self, d):
+        return super().max_bytes(d) - self.fewer
+"""
+
+
+def check(folder, *args):
+    """Run the command in a folder that has a module of the user's."""
+    (folder / "mine.py").write_text(MINE)
+    command = [sys.executable, "-m", "netcomp", "check", "compressor", *args]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_check_prints_every_law(tmp_path):
+    done = check(tmp_path, "rand-k:k=2", "--dim", "5", "--dim", "70", "--workers", "1")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [*LAWS, "rand-k:k=2:"] == [
+        line.split()[0] for line in done.stdout.splitlines()[1:] if line[0] != " "
+    ]
+    assert "FAIL" not in done.stdout
+
+
+@pytest.mark.parametrize(("more", "code"), [("", 0), (":fewer=1", 1)])
+def test_check_takes_a_class_and_says_so_in_json(tmp_path, more, code):
+    done = check(tmp_path, f"mine:Mine{more}", "--dim", "5", "--workers", "1", "--json")
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (code, "") == (done.returncode, done.stderr)
+    assert (f"mine:Mine{more}", code == 0) == (told["compressor"], told["passed"])
+    failed = [finding["law"] for finding in told["findings"] if not finding["passed"]]
+    assert (["bytes"] if code else []) == failed
+    assert list(LAWS) == [finding["law"] for finding in told["findings"]]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["rand-q"], "unknown compressor 'rand-q'"),
+        (["mine:Other"], "mine:Other"),
+        (["netcomp.compressors:Compressor"], "cannot be made"),
+        (["rand-k:9", "--dim", "5"], "outside 1..d = 5"),
+        (["identity", "--dim", "0"], "--dim"),
+    ],
+)
+def test_check_refuses_what_it_cannot_check(tmp_path, args, told):
+    done = check(tmp_path, *args)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert 1 == len(done.stderr.splitlines())
+    assert told in done.stderr
+
+
+def test_every_law_is_in_the_documentation():
+    rows = re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert list(LAWS) == rows

@@ -1,0 +1,256 @@
+"""Containers: what is dumped loads, the bytes are pinned, and hostile ones end in one error."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netcomp.coding.varint import write_varint
+from netcomp.compressors import Chain, Compressor, FloatFormat, Sparsifier, parse_compressor
+from netcomp.compressors.container import LARGEST_DIMENSION, VERSION, dump, load
+from netcomp.draw import Draw
+from netcomp.errors import PayloadTooBig, RemoteProtocolError, SpecError
+from support.notations import ALL_TEXTS, QUANTIZERS, key, names, resolved
+from support.payloads import KEY, NOTATIONS, PATH, D, N, draw, entry, vector
+
+GOLDEN = json.loads(PATH.read_text())
+MUTATIONS = 20_000
+seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
+
+
+def made(text, d=41, n=5, worker=1):
+    compressor = resolved(text, d, n)
+    v = np.random.default_rng(d).normal(size=d)
+    return compressor, compressor.compress(v, key(worker))
+
+
+@pytest.mark.parametrize("text", ALL_TEXTS)
+@pytest.mark.parametrize(("d", "n"), [(1, 1), (3, 7), (41, 5), (4100, 3)])
+def test_what_is_dumped_loads(text, d, n):
+    """Load(dump(p)) is the same resolved compressor and the same payload, bit for bit."""
+    compressor, payload = made(text, d, n, worker=n - 1)
+    data = dump(payload, compressor, d)
+    found, loaded = load(data, key(n - 1))
+    assert compressor == found
+    assert [bytes(part) for part in payload.parts] == [bytes(part) for part in loaded.parts]
+    assert payload.dense().tobytes() == loaded.dense().tobytes()
+    assert payload.paper_bits == loaded.paper_bits
+    assert len(data) <= payload.nbytes + len(str(compressor)) + 20 + 5 * len(payload.parts)
+
+
+# Golden
+
+
+def test_every_name_has_its_golden_payloads():
+    """The file is of today's version and has every registered name that netcomp comes with."""
+    assert (VERSION, KEY, D, N) == tuple(GOLDEN[key] for key in ("version", "key", "d", "n"))
+    assert vector().tolist() == GOLDEN["vector"]
+    assert NOTATIONS == list(GOLDEN["payloads"])
+    # Quantizers that are not listed are pinned by tests of their own.
+    tested = set.union(*map(names, ALL_TEXTS)) - set.union(*map(names, QUANTIZERS))
+    assert tested <= set.union(*map(names, GOLDEN["payloads"]))
+
+
+@pytest.mark.parametrize("text", GOLDEN["payloads"])
+def test_the_encoder_gives_exactly_these_bytes(text):
+    """A change of any byte is a new version of the format."""
+    golden, found = GOLDEN["payloads"][text], entry(text)
+    if "sketch" in text:
+        # Its Gaussians may differ in the last bit between platforms, and so may what is sent.
+        assert golden["resolved"] == found["resolved"]
+        assert golden["container"][:-32] == found["container"][:-32]
+        return
+    assert golden == found
+
+
+@pytest.mark.parametrize("text", GOLDEN["payloads"])
+def test_the_decoder_reads_these_bytes(text):
+    """A container written by any release of this version decodes to the same vector."""
+    golden = GOLDEN["payloads"][text]
+    compressor, payload = load(bytes.fromhex(golden["container"]), draw())
+    assert golden["resolved"] == str(compressor)
+    expected = [float.fromhex(x) for x in golden["dense"]]
+    if "sketch" in text:
+        np.testing.assert_allclose(payload.dense(), expected, rtol=1e-12)
+    else:
+        assert expected == payload.dense().tolist()
+
+
+# What is refused
+
+
+def container(notation="rand-k:k=2+f32", d=4, n=0, sizes=(8,), body=bytes(8), head=b"NCPL\x01"):
+    raw = notation if isinstance(notation, bytes) else notation.encode()
+    numbers = b"".join(write_varint(number) for number in (d, n, len(sizes), *sizes))
+    return head + write_varint(len(raw)) + raw + numbers + body
+
+
+def test_the_layout_is_as_documented():
+    """Magic, version, notation, d, n, sizes, parts: written here by hand, and it loads."""
+    compressor, payload = load(container(), key())
+    assert ("rand-k:k=2+f32", [0.0] * 4) == (str(compressor), payload.dense().tolist())
+    assert container() == dump(payload, compressor, 4)
+
+
+WRONG = {
+    "empty": b"",
+    "another magic": container(head=b"NCPX\x01"),
+    "another version": container(head=b"NCPL\x02"),
+    "no version": b"NCPL",
+    "cut": container()[:-1],
+    "longer": container() + b"\0",
+    "no such name": container("rank-k:k=2+f32"),
+    "a class": container("os:system"),
+    "a class of ours": container("netcomp.compressors:RandK:k=2"),
+    "not UTF-8": container(b"\xff\xfe"),
+    "not resolved": container("rand-k:k=50%+f32"),
+    "k above d": container("rand-k:k=5+f32", sizes=(20,), body=bytes(20)),
+    "short for": container("rand-k:2+f32"),
+    "no format": container("rand-k:k=2"),
+    "d = 0": container(d=0),
+    "d too large": container(d=LARGEST_DIMENSION + 1),
+    "d far too large": container("f32", d=2**62),
+    "n where none belongs": container(n=3),
+    "no n": container("perm-k+f32", n=0, sizes=(16,), body=bytes(16)),
+    "n too large": container("perm-k+f32", n=2**40, sizes=(0,), body=b""),
+    "too many parts": container("f32", sizes=(1,) * 65, body=bytes(65)),
+    "sizes beyond the end": container(sizes=(2**62, 8)),
+    "sizes short of the end": container(sizes=(7,)),
+    "a notation beyond the end": b"NCPL\x01" + write_varint(900) + b"f32",
+    "a notation far beyond the end": b"NCPL\x01" + write_varint(2**62),
+    "parentheses": container("fcc:r=1(" * 200 + "f32" + ")" * 200),
+    "a worker the key does not have": container("perm-k+f32", n=2, sizes=(8,)),
+    "many Gaussians": container("sketch:m=100000", d=2**20, sizes=(400000,), body=bytes(400000)),
+    "many parts": container("fcc:r=63(natural)", d=8, sizes=(), body=b""),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_no_container_is_refused(what):
+    """Each of these is a RemoteProtocolError, before any memory for d or a size is taken."""
+    with pytest.raises(RemoteProtocolError):
+        load(WRONG[what], key(worker=3))
+
+
+def test_a_limit_of_ones_own():
+    """`largest` bounds d, whatever is announced."""
+    with pytest.raises(PayloadTooBig) as caught:
+        load(container(d=1000), key(), largest=999)
+    assert (1000, 999) == (caught.value.size, caught.value.limit)
+
+
+@dataclass(frozen=True)
+class First(Sparsifier):
+    """Keeps the first coordinate; of another package than netcomp."""
+
+    unbiased = False
+
+    def select(self, v, draw):
+        return np.array([0])
+
+    def derive(self, parts, d, draw):
+        return np.array([0])
+
+    def scale(self, d):
+        return 1.0
+
+    def most(self, d):
+        return 1
+
+    def density(self, d):
+        return 1.0
+
+    def omega(self, d):
+        return None
+
+
+def test_what_nobody_else_could_load_is_not_dumped():
+    """Unresolved, of another dimension, or of a class that is not registered."""
+    compressor, payload = made("rand-k:25%")
+    with pytest.raises(SpecError, match="read back"):
+        dump(payload, parse_compressor("rand-k:25%"), 41)
+    with pytest.raises(ValueError, match="dimension 41"):
+        dump(payload, compressor, 40)
+    own: Compressor = Chain(First(), FloatFormat())
+    with pytest.raises(SpecError, match="not imported here"):
+        dump(own.compress(np.ones(3), key()), own, 3)
+
+
+# Hostile bytes
+
+
+def mutated(rng, data, others):
+    """Return data with a few bytes set, cut, repeated, inserted, or joined to another's."""
+    raw = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        at = int(rng.integers(0, len(raw) + 1))
+        match int(rng.integers(0, 6)):
+            case 0 | 1 if raw:
+                raw[at % len(raw)] = rng.integers(0, 256)
+            case 2 if raw:
+                raw[at % len(raw)] ^= 1 << int(rng.integers(0, 8))
+            case 3:
+                del raw[at : at + int(rng.integers(1, 9))]
+            case 4:
+                raw[at:at] = rng.bytes(int(rng.integers(1, 9)))
+            case 5:
+                raw[at:] = others[int(rng.integers(0, len(others)))][at:]
+            case _:
+                pass
+    return bytes(raw)
+
+
+def test_mutated_containers_decode_or_are_refused():
+    """20,000 mutations: a payload of an announced dimension, or RemoteProtocolError; no other."""
+    valid = []
+    for text in ALL_TEXTS:
+        for d, n in ((1, 2), (12, 4), (41, 5)):
+            compressor, payload = made(text, d, n)
+            valid.append(dump(payload, compressor, d))
+    rng = np.random.default_rng(11)
+    accepted = 0
+    for i in range(MUTATIONS):
+        data = mutated(rng, valid[i % len(valid)], valid)
+        try:
+            compressor, payload = load(data, key(1), largest=5000)
+        except RemoteProtocolError:
+            continue
+        accepted += 1
+        dense = payload.dense()
+        assert (payload.dim,) == dense.shape
+        assert np.isfinite(dense).all()
+        if payload.indices is not None:
+            assert np.unique(payload.indices).size == payload.values.size
+        again = dump(payload, compressor, payload.dim)
+        assert dense.tobytes() == load(again, key(1), largest=5000)[1].dense().tobytes()
+    # Values and signs may be anything, so a good part of the mutations is still a payload.
+    assert 500 < accepted < MUTATIONS
+
+
+def test_mutated_parts_decode_or_are_refused():
+    """20,000 mutations of the parts alone, which get past no header: the same."""
+    rng = np.random.default_rng(12)
+    made_of = [(*made(text, d, n), d) for text in ALL_TEXTS for d, n in ((12, 4), (41, 5))]
+    for i in range(MUTATIONS):
+        compressor, payload, d = made_of[i % len(made_of)]
+        parts = [bytes(part) for part in payload.parts]
+        at = int(rng.integers(0, len(parts)))
+        parts[at] = mutated(rng, parts[at], parts)
+        try:
+            found = compressor.decode([memoryview(part) for part in parts], d, key(1))
+        except RemoteProtocolError:
+            continue
+        assert (d,) == found.dense().shape
+        assert np.isfinite(found.dense()).all()
+
+
+@seeded
+@given(st.binary(max_size=60))
+def test_any_bytes_at_all_are_refused(data):
+    """Bytes from nowhere, with and without the magic in front."""
+    for raw in (data, b"NCPL\x01" + data):
+        with pytest.raises(RemoteProtocolError):
+            load(raw, Draw(1, worker=0))

@@ -1,0 +1,255 @@
+"""sketch, fcc and scale: their formulas written out again, and their constants where attained."""
+
+import numpy as np
+import pytest
+
+from netcomp.compressors import FastCompressed, Sketch
+from netcomp.draw import ALL, Purpose, Stream
+from netcomp.errors import NotFinite, RemoteProtocolError
+from support.notations import key, resolved
+
+ERRORS = 5.0
+DRAWS = 3000
+
+
+def vector(d, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).normal(size=d).astype(dtype)
+
+
+def errors(compressor, v, draws=DRAWS):
+    """Return the mean of ‖C(v)−v‖²/‖v‖², its half width, and the mean of C(v)."""
+    dense = np.array([compressor.compress(v, key(1, t)).dense() for t in range(draws)])
+    squares = ((dense - v) ** 2).sum(axis=1) / (v @ v)
+    return squares.mean(), ERRORS * squares.std(ddof=1) / np.sqrt(draws), dense
+
+
+# sketch
+
+
+def gaussians(m, d, draw):
+    """Return the m × d matrix, tile after tile, from the shared stream."""
+    stream = draw.at(worker=ALL).stream(Purpose.SPARSIFIER)
+    matrix = np.empty((m, d))
+    width = min(d, 4096)
+    height = 16384 // width
+    for left in range(0, d, width):
+        for top in range(0, m, height):
+            tile = matrix[top : top + height, left : left + width]
+            tile[:] = stream.normals(tile.size).reshape(tile.shape)
+    return matrix
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (3, 7), (5, 41), (9, 4096), (7, 4097), (300, 9000)])
+def test_sketch_is_core(m, d):
+    """With p = Ξx as 32-bit floats, C(x) = Ξᵀp/m; the matrix is made whole here."""
+    v, draw = vector(d), key(1)
+    payload = resolved(f"sketch:{m}", d, 4).compress(v, draw)
+    matrix = gaussians(m, d, draw)
+    sent = np.frombuffer(payload.parts[0], "<f4")
+    np.testing.assert_allclose(sent, matrix @ v, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(
+        payload.dense(), matrix.T @ sent.astype(float) / m, rtol=1e-9, atol=1e-9
+    )
+    assert (4 * m, 32 * m) == (payload.nbytes, payload.paper_bits)
+
+
+def test_sketch_draws_the_same_for_every_worker():
+    """Workers 0, 1 and `ALL` use one matrix in a round, so their sketches may be added up."""
+    compressor = resolved("sketch:5", 41, 4)
+    sketches = [compressor.compress(vector(41), key(i)).parts[0] for i in (0, 1, ALL)]
+    assert 1 == len({bytes(part) for part in sketches})
+    assert compressor.shared
+    for n in (1, 4):
+        assert compressor.omega(41) == compressor.theta(41, n, "independent")
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (4, 6), (12, 12)])
+def test_the_error_of_sketch_is_attained(m, d):
+    """E‖C(x)−x‖² = (d + 1)/m · ‖x‖² for any x, and E C(x) = x."""
+    compressor = resolved(f"sketch:{m}", d, 4)
+    assert (d + 1) / m == compressor.omega(d)
+    for v in (vector(d), np.eye(d)[0]):
+        mean, width, dense = errors(compressor, v)
+        assert abs(mean - compressor.omega(d)) <= width
+        spread = ERRORS * dense.std(axis=0, ddof=1) / np.sqrt(DRAWS)
+        assert (np.abs(dense.mean(axis=0) - v) <= spread).all()
+
+
+def test_sketch_never_holds_the_matrix(monkeypatch):
+    """No more than a tile of Gaussians is asked for at a time, and the sender asks twice."""
+    asked = []
+    original = Stream.normals
+
+    def normals(self, count):
+        asked.append(count)
+        return original(self, count)
+
+    monkeypatch.setattr(Stream, "normals", normals)
+    m, d = 30, 50_000
+    compressor = resolved(f"sketch:{m}", d, 4)
+    payload = compressor.compress(vector(d), key())
+    assert (2 * m * d, True) == (sum(asked), max(asked) <= 16384)
+    compressor.decode(payload.parts, d, key())
+    assert 3 * m * d == sum(asked)
+
+
+def test_sketch_refuses_what_leaves_the_range_of_float32():
+    """By the sender with the largest coordinate, by the receiver as the peer's fault."""
+    compressor = resolved("sketch:2", 4, 1)
+    with pytest.raises(NotFinite) as caught:
+        compressor.compress(np.array([0.0, 1e300, 0, 0]), key())
+    assert 1 == caught.value.index
+    compressor, matrix = resolved("sketch:2", 40, 1), gaussians(2, 40, key())
+    largest = abs(matrix).sum(axis=0).argmax()
+    for bad in ([np.nan, 1], [np.inf, 1], 3.4e38 * np.sign(matrix[:, largest])):
+        part = memoryview(np.array(bad, "<f4").tobytes())
+        with pytest.raises(RemoteProtocolError, match="not finite"):
+            compressor.decode([part], 40, key())
+
+
+# fcc
+
+
+@pytest.mark.parametrize("r", [1, 2, 4])
+@pytest.mark.parametrize("inner", ["top-k:3+f64", "rand-k:3+natural", "natural", "perm-k+f32"])
+@pytest.mark.parametrize("d", [12, 400])
+def test_fcc_is_algorithm_1(r, inner, d):
+    """c^r = C(v − v^r), v^(r+1) = v^r + c^r from v⁰ = 0, by hand; the result is v^R."""
+    v, draw = vector(d), key(1)
+    compressor = resolved(f"fcc:r={r}({inner})", d, 4)
+    one, total, parts = resolved(inner, d, 4), np.zeros(d), []
+    for i in range(r):
+        payload = one.compress(v - total, draw.at(sub=64 + i))
+        total += payload.dense()
+        parts += [bytes(part) for part in payload.parts]
+    whole = compressor.compress(v, draw)
+    np.testing.assert_allclose(whole.dense(), total, rtol=1e-12, atol=1e-15)
+    assert parts == [bytes(part) for part in whole.parts[1:]]
+    assert bytes([len(parts) // r] * r) == bytes(whole.parts[0])
+
+
+def test_fcc_of_top_k_sends_the_largest_in_turn():
+    """With exact values R messages of top-k are one top-(Rk), and δ = 1 − (1 − k/d)^R."""
+    v = vector(40)
+    three = resolved("fcc:3(top-k:2+f64)", 40, 1)
+    assert (
+        resolved("top-k:6+f64", 40, 1).compress(v, key()).dense().tolist()
+        == three.compress(v, key()).dense().tolist()
+    )
+    np.testing.assert_allclose(three.delta(40), 1 - 0.95**3)
+
+
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_the_error_of_fcc_is_attained(r):
+    """Unscaled rand-k: exactly (1 − k/d)^R; natural of 4/3: at most ω^R, unbiased."""
+    d = 8
+    unscaled = resolved(f"fcc:{r}(rand-k:k=2,scaled=no+f64)", d, 1)
+    mean, width, _ = errors(unscaled, np.ones(d))
+    np.testing.assert_allclose(unscaled.delta(d), 1 - 0.75**r)
+    assert abs(mean - (1 - unscaled.delta(d))) <= width + 1e-12
+    natural = resolved(f"fcc:{r}(natural)", d, 1)
+    assert natural.unbiased
+    assert (1 / 8) ** r == natural.omega(d)
+    v = np.full(d, 4 / 3)
+    mean, width, dense = errors(natural, v)
+    assert mean - width <= natural.omega(d)
+    assert (abs(dense.mean(axis=0) - v) <= ERRORS * dense.std(axis=0) / np.sqrt(DRAWS)).all()
+
+
+def test_fcc_with_one_key_for_all_messages_is_noticed(monkeypatch):
+    """Were the messages' keys the same, rand-k would send the same coordinates again."""
+    compressor = resolved("fcc:3(rand-k:k=2,scaled=no+f64)", 8, 1)
+    monkeypatch.setattr("netcomp.compressors.wrappers._sub", lambda draw, _r: draw)
+    mean, width, _ = errors(compressor, np.ones(8), 200)
+    assert mean - width > 1 - compressor.delta(8)
+
+
+def test_fcc_of_fcc_draws_from_keys_of_their_own():
+    """Nested, every message has another sub-round."""
+    nested = resolved("fcc:2(fcc:2(rand-k:k=2,scaled=no+f64))", 40, 1)
+    payload = nested.compress(np.ones(40), key())
+    flat = resolved("fcc:4(rand-k:k=2,scaled=no+f64)", 40, 1)
+    assert flat.delta(40) == pytest.approx(nested.delta(40))
+    # Four keys; with any two the same the dense vector would have at most 6.
+    assert 6 < np.count_nonzero(payload.dense())
+    assert payload.dense().tolist() == nested.decode(payload.parts, 40, key()).dense().tolist()
+
+
+@pytest.mark.parametrize("counts", [[], [1, 1], [2, 2, 2], [1, 2, 3], [3, 2, 1], [0, 3, 3]])
+def test_counts_that_do_not_add_up_are_refused(counts):
+    """The first part of fcc must say how the others are shared out, and rightly."""
+    compressor = resolved("fcc:3(top-k:2)", 8, 1)
+    parts = list(compressor.compress(vector(8), key()).parts)
+    good = bytes(parts[0])
+    parts[0] = memoryview(bytes(counts))
+    if bytes(counts) == good:
+        compressor.decode(parts, 8, key())
+        return
+    with pytest.raises(RemoteProtocolError):
+        compressor.decode(parts, 8, key())
+
+
+@pytest.mark.parametrize("collection", ["same", "independent"])
+def test_theta_of_fcc(collection):
+    """Independent: ω^R/n. One draw, or perm-k, whose leftovers differ by worker: ω^R."""
+    natural = resolved("fcc:2(natural)", 8, 4)
+    assert natural.theta(8, 4, collection) == 1 / 64 / (4 if collection == "independent" else 1)
+    perm_k = resolved("fcc:2(perm-k)", 8, 4)
+    assert 9 == perm_k.theta(8, 4, collection) == perm_k.omega(8)
+    assert resolved("fcc:2(top-k:2)", 8, 4).theta(8, 4, collection) is None
+
+
+# scale
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.25, 0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("inner", ["rand-k:3+f64", "rand-k:k=3,scaled=no+f64", "top-k:3+natural"])
+def test_scale_is_the_factor_times_the_compressor(factor, inner):
+    """The same bytes; λ times the vector; classes by Theorems 6 and 7."""
+    d = 12
+    scaled, plain = resolved(f"scale:{factor}({inner})", d, 1), resolved(inner, d, 1)
+    v = vector(d)
+    ours, theirs = scaled.compress(v, key()), plain.compress(v, key())
+    assert [bytes(part) for part in theirs.parts] == [bytes(part) for part in ours.parts]
+    np.testing.assert_allclose(ours.dense(), factor * theirs.dense(), rtol=1e-7)
+    (alpha, beta), (gamma, beta2) = plain.b1(d), plain.b2(d)
+    assert (factor**2 * alpha, factor * beta) == scaled.b1(d)
+    assert (factor * gamma, factor * beta2) == scaled.b2(d)
+    zeta = plain.zeta(d)
+    if zeta is not None and zeta * factor < 2:
+        np.testing.assert_allclose(scaled.b3(d), 1 / (factor * (2 - zeta * factor)))
+    if factor == 1.0:
+        assert plain.delta(d) == scaled.delta(d)
+        assert plain.omega(d) == scaled.omega(d)
+    elif zeta is not None:
+        assert scaled.omega(d) is None
+        assert (scaled.delta(d) is None) is (zeta * factor >= 2)
+
+
+def test_the_error_of_scale_is_attained():
+    """k/d times rand-k is rand-k unscaled: δ = k/d, and the error just that."""
+    d = 12
+    scaled = resolved("scale:0.25(rand-k:3+f64)", d, 1)
+    np.testing.assert_allclose(scaled.delta(d), 1 / 4)
+    unscaled = resolved("rand-k:k=3,scaled=no+f64", d, 1)
+    v = vector(d)
+    for t in range(10):
+        expected = unscaled.compress(v, key(0, t)).dense()
+        np.testing.assert_allclose(scaled.compress(v, key(0, t)).dense(), expected, rtol=1e-15)
+
+
+def test_scale_refuses_what_overflows():
+    """By the sender with the coordinate, by the receiver as the peer's fault."""
+    compressor = resolved("scale:1e10(top-k:1)", 4, 1)
+    with pytest.raises(NotFinite) as caught:
+        compressor.compress(np.array([0, 0, 1e30, 0]), key())
+    assert 2 == caught.value.index
+    parts = resolved("top-k:1", 4, 1).compress(np.array([0, 0, 1e30, 0]), key()).parts
+    with pytest.raises(RemoteProtocolError, match="not finite"):
+        compressor.decode(parts, 4, key())
+
+
+def test_they_are_found_by_class():
+    """What the notation builds are these classes."""
+    assert isinstance(resolved("sketch:2", 4, 1), Sketch)
+    assert isinstance(resolved("fcc:2(natural)", 4, 1), FastCompressed)

@@ -1,0 +1,76 @@
+"""The golden payloads: what is in tests/golden/payloads.json and how an entry is made.
+
+`python tests/support/payloads.py` adds entries for notations that have none, and touches no
+other: an entry that changed means that the bytes did, hence a new version of the format.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from netcomp.compressors import parse_compressor
+from netcomp.compressors.container import dump
+from netcomp.draw import Direction, Draw
+
+PATH = Path(__file__).parent.parent / "golden" / "payloads.json"
+KEY = {"seed": 7, "round": 3, "sub": 0, "direction": 1, "worker": 2}
+D, N = 20, 4
+
+NOTATIONS = [
+    "identity",
+    "f64",
+    "f16",
+    "natural",
+    "rand-k:k=5",
+    "rand-k:k=5,scaled=no",
+    "rand-k:d/n+natural",
+    "bernoulli:p=0.3",
+    "bernoulli:p=0.3,scaled=yes+f16",
+    "perm-k",
+    "perm-k:order=cyclic",
+    "perm-k+natural",
+    "top-k:25%",
+    "top-k:k=15+f16",
+    "top-k:k=20",
+    "top-k:k=3+natural",
+    "adaptive",
+    "sketch:m=4",
+    "fcc:r=3(top-k:k=2)",
+    "fcc:r=2(perm-k+natural)",
+    "scale:0.5(rand-k:k=5)",
+]
+
+
+def vector():
+    """Return the vector they are made of: binary fractions, so that any machine has the same."""
+    return np.array([(37 * i % 41 - 20) / 8 for i in range(D)], dtype=np.float32)
+
+
+def draw():
+    return Draw(
+        KEY["seed"],
+        KEY["round"],
+        sub=KEY["sub"],
+        direction=Direction(KEY["direction"]),
+        worker=KEY["worker"],
+    )
+
+
+def entry(text):
+    compressor = parse_compressor(text).resolve(D, N)
+    payload = compressor.compress(vector(), draw())
+    return {
+        "resolved": str(compressor),
+        "container": dump(payload, compressor, D).hex(),
+        "dense": [float(x).hex() for x in payload.dense()],
+    }
+
+
+if __name__ == "__main__":
+    golden = json.loads(PATH.read_text()) if PATH.exists() else {"payloads": {}}
+    golden |= {"version": 1, "key": KEY, "d": D, "n": N}
+    golden["vector"] = [float(x) for x in vector()]
+    for notation in NOTATIONS:
+        golden["payloads"].setdefault(notation, entry(notation))
+    PATH.write_text(json.dumps(golden, indent=1) + "\n")
