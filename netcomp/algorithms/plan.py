@@ -82,7 +82,7 @@ class Setting:
     @property
     def omega_up(self) -> float:
         """ω of the uplink's compressors; raises `SpecError` unless unbiased and independent."""
-        if self.up.correlated and self.n > 1:
+        if (self.up.correlated or self.up.shared) and self.n > 1:
             raise SpecError(
                 "algorithm.up",
                 f"{self.by} is for independent compressors, which those of {self.up} are not;"
@@ -156,7 +156,7 @@ class Algorithm:
         """
         up = self._compressor("up", self.up, choice.up, choice.values).resolve(d, n)
         down = self._compressor("down", self.down, choice.down, choice.values).resolve(d, n)
-        self._check(choice, up, down)
+        self._check(choice, down)
         setting = Setting(
             by=f"{self.name} ({self.theorem})",
             d=d,
@@ -197,7 +197,7 @@ class Algorithm:
         text = chosen or side.default or "identity"
         return parse_compressor(text, values=values, field=f"algorithm.{way}")
 
-    def _check(self, choice: Choice, up: Compressor, down: Compressor) -> None:
+    def _check(self, choice: Choice, down: Compressor) -> None:
         """Refuse parameters the algorithm does not have, and collections that make no sense."""
         for field_name, given, rule in (
             ("algorithm.up.p", choice.p_up, self.p_up),
@@ -213,7 +213,6 @@ class Algorithm:
             raise SpecError("algorithm.down.collection", f"{self.name} has no such parameter")
         if choice.collection == "same" and down.correlated:
             raise SpecError("algorithm.down.collection", f"{down} cannot be one message for all")
-        del up
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
@@ -24,6 +25,11 @@ def main() -> None:
             print(error.format_message())
             sys.exit(error.exit_code)
         _complain(error.format_message(), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it.
+        os._exit(0)
+    except OSError as error:
+        _complain(error.strerror or str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 

@@ -155,6 +155,14 @@ class Experiment:
         # Stand-in constants: this asks whether the compressors fit the dimension.
         algorithm.plan(choice, first.dim, n, Constants.gather([1.0], None, {}))
 
+    def identify(self) -> tuple[int, str] | None:
+        """Return (d, digest) of the right data, None where it cannot be had here."""
+        try:
+            data = self._oracles.data
+            return self._oracles.oracle(0).dim, "" if data is None else data.digest
+        except (DataError, SpecError, OSError):
+            return None
+
     def welcome(self, worker: int) -> Welcome:
         """Return what the server tells a worker that joins."""
         links = self.links[worker]

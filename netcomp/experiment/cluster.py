@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random
+
 from netcomp.errors import NetcompError
 from netcomp.net.server import Server
 from netcomp.protocol.instructions import Outcome
@@ -49,26 +52,50 @@ def _first(slots: Sequence[int]) -> list[int]:
 
 
 async def _worker_process(server: Server, host: str, port: int, first: int, count: int) -> None:
-    command = [sys.executable, "-m", "netcomp", "worker", "--connect", f"{host}:{port}"]
-    # A session of its own: Ctrl-C is the server's to handle, which then tells the workers.
-    process = await asyncio.create_subprocess_exec(
-        *command, "--slots", str(count), "--id", str(first), "--quiet", "--trust-server",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=PIPE,
-        env=os.environ | _ONE_THREAD,
-        start_new_session=True,
-    )  # fmt: skip
+    command = ["worker", "--connect", f"{host}:{port}", "--slots", str(count), "--id", str(first)]
+    try:
+        process = await _spawn(*command, "--quiet", "--trust-server")
+    except (OSError, RuntimeError) as error:
+        reason = f"a worker process could not be started: {error}"
+        server.interrupt("failed", NetcompError(reason))
+        return
     try:
         _, said = await process.communicate()
     except asyncio.CancelledError:
         await _end(process)
         raise
-    if process.returncode and not server.coordinator.stopping:
+    if not server.coordinator.stopping:
         lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         last = lines[-1].removeprefix("netcomp: ")
         reason = f"a worker process ended with exit code {process.returncode}: {last}"
         server.interrupt("failed", NetcompError(reason))
+
+
+async def _spawn(*command: str) -> Process:
+    """Start `python -m netcomp COMMAND…`; raises OSError, or RuntimeError where loops collide.
+
+    uvloop refuses to start a process while a loop in another thread is starting one.
+    """
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(RuntimeError),
+        wait=wait_random(0.01, 0.1),
+        stop=stop_after_attempt(50),
+        reraise=True,
+    ):
+        with attempt:
+            # A session of its own: Ctrl-C is the server's to handle, which tells the workers.
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "netcomp",
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=PIPE,
+                env=os.environ | _ONE_THREAD,
+                start_new_session=True,
+            )
+    return process
 
 
 async def _end(process: Process) -> None:

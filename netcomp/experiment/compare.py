@@ -10,7 +10,6 @@ from typing import Any
 
 from netcomp.errors import NetcompError, SpecError
 from netcomp.experiment.build import Experiment
-from netcomp.experiment.recorder import Result
 from netcomp.experiment.run import execute
 from netcomp.experiment.spec import AlgorithmSpec, Spec, merged, override
 from netcomp.results.jsonable import dumps
@@ -74,8 +73,8 @@ def compare(
     """Run every algorithm on the common spec and rank them.
 
     `tree` is the common spec, `algorithms` the `[algorithm]` tables laid over it; a table's
-    "label" names the run. All are checked before the first one runs. Raises `SpecError`, and
-    the error of a run that could not begin.
+    "label" names the run. All are checked before the first one runs; one that fails leaves the
+    others alone. Raises `SpecError`, and the first error where no run began.
     """
     if not algorithms:
         raise SpecError("compare", "no algorithm to compare")
@@ -94,25 +93,22 @@ def compare(
         placed = spec.model_copy(update={"record": record})
         # One figure for all is drawn below; one a run would cost as long as a short run.
         result = execute(placed, show=show, plot=False, name=label, note=note)
-        summaries.append(_labelled(result, label))
+        if result.run_dir is not None:
+            summaries.append(result.summary | {"label": label})
         if result.error is not None:
             note(f"{label} failed: {result.error}")
             errors.append(result.error)
         if result.summary["stopped_by"] == "interrupted":
             break
+    if not summaries:
+        # None came to its first row: there is nothing to rank.
+        raise errors[0] if errors else NetcompError("interrupted before the first round")
     runs = [(summary["label"], summary["run_dir"]) for summary in summaries]
     target = specs[0][1].stop.grad_norm_sq
     plot = plot_comparison(runs, target, folder / "comparison.png")
     order = tuple(ranked(summaries))
     (folder / "comparison.json").write_text(dumps({"runs": list(order)}, indent=2) + "\n")
     return Comparison(order, folder, plot, tuple(errors))
-
-
-def _labelled(result: Result, label: str) -> dict[str, Any]:
-    if result.run_dir is None:
-        # It ended before the first round: there is nothing to rank.
-        raise result.error or SpecError("compare", f"{label} did not begin")
-    return result.summary | {"label": label}
 
 
 def _folder(base: Path) -> Path:

@@ -71,7 +71,7 @@ def execute(
             overhead, consistent = cluster.overhead, cluster.consistent
         else:
             server = Server(coordinator, experiment.links, recorder)
-            outcome = loops.run(run_local(server, spec.cluster.slots))
+            outcome = loops.run(run_local(server, spec.cluster.slots), server.interrupt)
             overhead, consistent = server.overhead, server.consistent
     return recorder.finish(outcome, overhead, consistent=consistent, model=coordinator.model)
 
@@ -89,7 +89,7 @@ def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str],
     server = Server(coordinator, experiment.links, recorder)
     try:
         with threadpool_limits(1):
-            outcome = loops.run(server.run(host, port, recorder.invite))
+            outcome = loops.run(server.run(host, port, recorder.invite), server.interrupt)
     except OSError as error:
         raise NetcompError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
     return recorder.finish(
@@ -140,4 +140,5 @@ def _coordinator(experiment: Experiment) -> Coordinator:
         probe_every=spec.record.every,
         welcome=experiment.welcome,
         prepare=experiment.prepare,
+        identify=experiment.identify,
     )

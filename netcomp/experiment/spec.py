@@ -37,6 +37,9 @@ __all__ = [
     "override",
 ]
 
+DEFAULT_DATA: Final = "digits-pairs"
+"""What the default problem, nonconvex-logistic, is posed on where neither is named."""
+
 ENOUGH_ROUNDS: Final = 10_000
 """The budget of a run that has neither stop.rounds nor stop.seconds."""
 
@@ -202,7 +205,7 @@ class Spec(_Table):
     """One experiment. Build it with `Spec.parse` or `load_spec`, which name what is wrong."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    problem: ProblemSpec = ProblemSpec(data="digits-pairs")
+    problem: ProblemSpec = ProblemSpec(data=DEFAULT_DATA)
     cluster: ClusterSpec = ClusterSpec()
     algorithm: AlgorithmSpec = AlgorithmSpec()
     network: NetworkSpec = NetworkSpec()
@@ -215,8 +218,12 @@ class Spec(_Table):
 
         Raises `SpecError` or `UnknownName` with the dotted path of the first bad value.
         """
+        tree = dict(tree)
+        problem = tree.get("problem", {})
+        if isinstance(problem, Mapping) and not {"name", "data"} & {*problem}:
+            tree["problem"] = {**problem, "data": DEFAULT_DATA}
         try:
-            spec = cls.model_validate(dict(tree))
+            spec = cls.model_validate(tree)
         except ValidationError as error:
             raise _spec_error(error) from None
         spec.check()

@@ -18,6 +18,7 @@ from typing import Final, cast
 from netcomp.errors import NetcompError, ProtocolError, VersionMismatch
 from netcomp.link import Link, Pacer, Transfer
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
+from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["Connection", "clock"]
@@ -91,6 +92,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing:
             return
         self.session.send(frame)
+        if frame.kind is FrameKind.STOP:
+            self._hurry()
         transfer = None
         if paced and self.outgoing.rate != float("inf"):
             transfer = self._pacer.enqueue(frame.nbytes, clock())
@@ -100,9 +103,15 @@ class Connection(asyncio.BufferedProtocol):
     def say_goodbye(self) -> None:
         """Send the worker's BYE behind everything queued, and close."""
         frame = self.session.bye()
+        self._hurry()
         self._queue.append(_Queued(_pieces(frame), frame.nbytes, None))
         self._closing = True
         self._pump()
+
+    def _hurry(self) -> None:
+        """Let what is queued go unpaced: the run is over, and its end must not wait for it."""
+        for queued in self._queue:
+            queued.transfer = None
 
     def finish(self) -> None:
         """Close once everything queued has been written."""

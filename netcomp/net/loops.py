@@ -35,11 +35,11 @@ def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+def run(main: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda: None) -> T:
     """Run a coroutine to its end, from a script or from inside a running event loop.
 
     Inside a running loop (a notebook) it gets a loop of its own in a thread of its own; the
-    caller's loop stands still meanwhile.
+    caller's loop stands still meanwhile, and Ctrl-C calls `interrupt` in that thread.
     """
     factory = loop_factory()
     try:
@@ -49,17 +49,20 @@ def run(main: Coroutine[Any, Any, T]) -> T:
             return runner.run(main)
     result: list[T] = []
     error: list[BaseException] = []
+    loops: list[asyncio.AbstractEventLoop] = []
 
     def target() -> None:
         try:
             with asyncio.Runner(loop_factory=factory) as runner:
+                loops.append(runner.get_loop())
                 result.append(runner.run(main))
         except BaseException as caught:  # noqa: BLE001 — handed to the caller's thread
             error.append(caught)
 
     thread = threading.Thread(target=target, name="netcomp", daemon=True)
     thread.start()
-    thread.join()
+    with on_signals_without_loop(lambda: [loop.call_soon_threadsafe(interrupt) for loop in loops]):
+        thread.join()
     if error:
         raise error[0]
     return result[0]
@@ -96,14 +99,16 @@ def on_signals(interrupt: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def on_signals_without_loop(interrupt: Callable[[], None]) -> Iterator[None]:
+def on_signals_without_loop(interrupt: Callable[[], object]) -> Iterator[None]:
     """Do the same where no loop runs; `interrupt` is called between any two instructions."""
     before = {name: signal.signal(name, lambda *_: interrupt()) for name in _names()}
     try:
         yield
     finally:
         for name, handler in before.items():
-            signal.signal(name, handler)
+            # None: it was installed by something other than Python and cannot be put back.
+            if handler is not None:
+                signal.signal(name, handler)
 
 
 def _names() -> tuple[signal.Signals, ...]:

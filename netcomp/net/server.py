@@ -170,7 +170,11 @@ class Server:
         try:
             while self._events:
                 for instruction in self.coordinator.on(*self._events.popleft()):
-                    self._execute(instruction)
+                    try:
+                        self._execute(instruction)
+                    except NetcompError as error:
+                        # As a run folder that cannot be made: end it with everybody told.
+                        self._events.append((ins.Interrupt("failed", error), clock()))
         except Exception as error:
             # A bug, perhaps a plug-in's: the run must not stand still, and `run` raises it.
             if self._finished is None or self._finished.done():

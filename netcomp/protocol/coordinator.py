@@ -66,6 +66,7 @@ class Coordinator:
         probe_every: int,
         welcome: Callable[[int], Welcome],
         prepare: Callable[[Sequence[Ready]], Ground],
+        identify: Callable[[], tuple[int, str] | None] = lambda: None,
     ) -> None:
         self.workers = workers
         self.goals = goals
@@ -74,6 +75,8 @@ class Coordinator:
         self._draw = Draw(seed)
         self._welcome = welcome
         self._prepare = prepare
+        self._identify = identify
+        self._right: tuple[int, str] | None = None
         self._phase = _Phase.GATHERING
         self._joined: set[int] = set()
         self._ready: dict[int, Ready] = {}
@@ -159,16 +162,17 @@ class Coordinator:
     def _on_prepared(self, event: ins.Prepared) -> list[ins.Instruction]:
         if self._phase is not _Phase.GATHERING:
             return []
-        for other, ready in self._ready.items():
-            for name in ("dim", "digest"):
-                ours, theirs = getattr(ready, name), getattr(event.ready, name)
-                if ours != theirs:
-                    self._joined.discard(event.worker)
-                    error = LocalProtocolError(
-                        f"worker {event.worker} has {name} {theirs} where worker {other}"
-                        f" has {ours}: they do not hold the same data"
-                    )
-                    return [ins.Refuse(None, event.worker, error), self._waiting()]
+        theirs = (event.ready.dim, event.ready.digest)
+        # What the server's own copy says, else what the first worker said.
+        right = self._right = self._right or self._identify() or theirs
+        for name, wanted, found in zip(("dim", "digest"), right, theirs, strict=True):
+            if wanted != found:
+                self._joined.discard(event.worker)
+                error = LocalProtocolError(
+                    f"worker {event.worker} has {name} {found} where {wanted} is wanted:"
+                    " it does not hold the run's data"
+                )
+                return [ins.Refuse(None, event.worker, error), self._waiting()]
         self._ready[event.worker] = event.ready
         if len(self._ready) < self.workers:
             return [self._waiting()]
@@ -195,7 +199,9 @@ class Coordinator:
         number = self.progress.rounds
         self._round = Round(number, now)
         self._phase = _Phase.ROUND
-        messages = self._begun.role.downlink(self._state, self._draw.at(round_=number))
+        # A diverging run overflows; the compressor that meets the result says so.
+        with np.errstate(over="ignore", invalid="ignore"):
+            messages = self._begun.role.downlink(self._state, self._draw.at(round_=number))
         encoded: dict[int, Outgoing] = {}
         out: list[ins.Instruction] = []
         for worker, message in messages.items():
@@ -227,7 +233,8 @@ class Coordinator:
             return []
         draw = self._draw.at(round_=self._round.number)
         uplinks = self._round.take_messages()
-        self._state = self._begun.role.aggregate(self._state, uplinks, draw)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._state = self._begun.role.aggregate(self._state, uplinks, draw)
         self._phase = _Phase.AGGREGATED
         return [ins.Wake()]
 
@@ -317,6 +324,7 @@ class Coordinator:
         if self._phase is _Phase.GATHERING:
             self._joined.discard(event.worker)
             self._ready.pop(event.worker, None)
+            self._right = self._right if self._ready else None
             return [self._waiting()]
         self._gone.add(event.worker)
         error = WorkerLost(event.worker, self.progress.rounds, event.reason)

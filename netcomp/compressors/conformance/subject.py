@@ -56,9 +56,9 @@ class Case:
         return Draw(self.seed, self.d, self.n * 1000 + purpose).stream(Purpose.INIT)
 
     @property
-    def speakers(self) -> range:
-        """The workers whose messages differ in more than their randomness."""
-        return range(self.n if self.compressor.correlated else 1)
+    def speakers(self) -> list[int]:
+        """Workers whose messages differ in more than their randomness: three at most."""
+        return sorted({0, self.n // 2, self.n - 1}) if self.compressor.correlated else [0]
 
     @cached_property
     def vectors(self) -> dict[str, Vector]:
@@ -205,7 +205,7 @@ class Subject:
             for case in self.cases
             if case.n > 1
             for name in ("gaussian", "constant", "one-hot")
-            if (sample := _sample(case, name, range(case.n), draws(case.d, name) // 3)) is not None
+            if (sample := _sample(case, name, range(case.n), _rounds(case, name))) is not None
         ]
 
 
@@ -213,6 +213,11 @@ def draws(d: int, name: str) -> int:
     """Return how often a vector of dimension d is compressed."""
     many = next((count for limit, count in _DRAWS if d <= limit), _FEWEST)
     return many if name in _TELLING else many // 5
+
+
+def _rounds(case: Case, name: str) -> int:
+    """Return how often all workers compress a vector: fewer times the more there are."""
+    return max(draws(case.d, name) // max(case.n, 3), 20)
 
 
 def _sample(case: Case, name: str, workers: Sequence[int], count: int) -> Sample | None:
