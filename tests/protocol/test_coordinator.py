@@ -1,0 +1,164 @@
+"""The coordinator: events in, instructions out, on a clock of its own."""
+
+import numpy as np
+import pytest
+
+from netcomp.algorithms import Choice, StepSize, compose
+from netcomp.algorithms.catalogue import ALGORITHMS
+from netcomp.algorithms.constants import Constants
+from netcomp.errors import NotFinite, WorkerLost
+from netcomp.protocol import instructions as ins
+from netcomp.protocol.coordinator import Coordinator, Ground
+from netcomp.protocol.goals import Goals
+from netcomp.protocol.round import Links
+from netcomp.roles import Kind, Message
+from netcomp.wire.documents import Begin, Hello, Ready, Report, Welcome
+from netcomp.wire.frames import FrameKind
+
+D, WORKERS = 3, 2
+PREPARED = Ready(dim=D, rows=0, digest="", constants={"L": 1.0})
+REPORT = Report(compute=0.25, compress=0.125, elapsed=0.5, paper_bits=96.0)
+
+
+def welcome(worker):
+    return Welcome(worker=worker, workers=WORKERS, run="t", spec={}, rate=1.0, latency=0.0)
+
+
+def prepare(_ready):
+    choice = Choice(step_size=StepSize(0.5, of_theory=False), values="f64")
+    plan = ALGORITHMS.get("gd").plan(choice, D, WORKERS, Constants.gather([1.0], None, {}))
+    begin = Begin(plan={}, max_down=999, max_up=999, max_probe=999)
+    return Ground(compose(plan).server(), np.ones(D), begin, [Links()] * WORKERS)
+
+
+def coordinator(rounds=2, identify=lambda: None, probe_every=1):
+    return Coordinator(
+        workers=WORKERS,
+        seed=1,
+        goals=Goals(rounds=rounds),
+        probe_every=probe_every,
+        welcome=welcome,
+        prepare=prepare,
+        identify=identify,
+    )
+
+
+def gathered(**options):
+    """Return a coordinator whose workers are ready, and what it asks for: the first probe."""
+    run = coordinator(**options)
+    for worker in range(WORKERS):
+        run.on(ins.Joined(worker, Hello(netcomp="t")), 0.0)
+    for worker in range(WORKERS):
+        out = run.on(ins.Prepared(worker, PREPARED), 0.0)
+    return run, out
+
+
+def kinds(out):
+    return [i.frame.kind if isinstance(i, ins.Send) else type(i) for i in out]
+
+
+def vector(*values):
+    return (np.array(values, dtype=np.float64).view(np.uint8).data,)
+
+
+def probe(run, value, now):
+    """Let every worker say f_i = value and ∇f_i = value in each coordinate."""
+    message = Message(Kind.FULL, (*vector(value), *vector(*[value] * D)))
+    for worker in range(WORKERS):
+        out = run.on(ins.Probed(worker, run.progress.rounds, message), now)
+    return out
+
+
+def answer(run, worker, value, now):
+    number = run.progress.rounds
+    run.on(ins.Reported(worker, number, REPORT), now)
+    message = Message(Kind.VALUE, vector(*[value] * D))
+    return run.on(ins.Answered(worker, number, message, 50), now)
+
+
+def test_a_round_moves_the_model_and_is_written_down_with_its_times():
+    """The model steps; a worker's shares add up to the wall time; probes cost none."""
+    run, out = gathered()
+    assert [FrameKind.PROBE] * WORKERS == kinds(out)[-WORKERS:]
+    assert [ins.Record, ins.Wake] == kinds(probe(run, 7.0, 100.0))
+    assert [FrameKind.DOWNLINK] * WORKERS + [ins.Wake] == kinds(run.on(ins.Tick(), 100.0))
+    run.on(ins.Tick(), 100.5)
+    assert [] == answer(run, 1, 1.0, 102.0)
+    assert [ins.Wake] == kinds(answer(run, 0, 3.0, 103.0))
+    assert np.array_equal(np.zeros(D), run.model)
+    assert [FrameKind.PROBE] * WORKERS == kinds(run.on(ins.Tick(), 104.0))
+    record = probe(run, 1.0, 999.0)[0].record
+    assert (1, 4.0, 1.0, 3.0) == (record.round, record.seconds, record.loss, record.grad_norm_sq)
+    for account in record.workers:
+        assert account.times.total == pytest.approx(4.0, rel=1e-15)
+        assert (0.25, 0.125) == (account.times.compute, account.times.compress)
+        assert (24, 50, 96.0) == (
+            account.up.payload_bytes,
+            account.up.wire_bytes,
+            account.up.paper_bits,
+        )
+
+
+def test_the_servers_own_data_says_who_is_wrong():
+    """With a copy of the data here, a wrong worker that comes first is the one refused."""
+    run = coordinator(identify=lambda: (D, ""))
+    for worker in range(WORKERS):
+        run.on(ins.Joined(worker, Hello(netcomp="t")), 0.0)
+    wrong = Ready(dim=D + 1, rows=0, digest="", constants={"L": 1.0})
+    refused = run.on(ins.Prepared(0, wrong), 0.0)
+    assert [ins.Refuse, ins.Waiting] == kinds(refused)
+    assert "worker 0 has dim 4 where 3 is wanted" in str(refused[0].error)
+    assert [ins.Waiting] == kinds(run.on(ins.Prepared(1, PREPARED), 0.0))
+
+
+def test_without_data_here_the_first_worker_says_what_is_right():
+    """The second that differs is refused, and nobody else."""
+    run = coordinator()
+    for worker in range(WORKERS):
+        run.on(ins.Joined(worker, Hello(netcomp="t")), 0.0)
+    run.on(ins.Prepared(1, PREPARED), 0.0)
+    other = Ready(dim=D, rows=0, digest="other", constants={"L": 1.0})
+    assert [ins.Refuse, ins.Waiting] == kinds(run.on(ins.Prepared(0, other), 0.0))
+
+
+@pytest.mark.parametrize("what", ["twice", "another round", "a probe unasked"])
+def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
+    """Workers are told to stop, and the error says who and when."""
+    run, _ = gathered()
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.0)
+    message = Message(Kind.VALUE, vector(1.0, 1.0, 1.0))
+    if what == "twice":
+        answer(run, 1, 1.0, 1.0)
+        out = answer(run, 1, 1.0, 1.0)
+    elif what == "another round":
+        out = run.on(ins.Answered(1, 5, message, 50), 1.0)
+    else:
+        out = run.on(ins.Probed(1, 0, message), 1.0)
+    assert [FrameKind.STOP] * WORKERS == kinds(out)
+    assert run.stopping
+    for worker in range(WORKERS):
+        out = run.on(ins.Lost(worker, "gone"), 2.0)
+    outcome = out[-1].outcome
+    assert "failed" == outcome.stopped_by
+    assert isinstance(outcome.error, WorkerLost)
+    assert 1 == outcome.error.worker
+
+
+def test_a_row_survives_a_round_that_cannot_begin():
+    """A model that is not finite is refused by the next downlink; the row before it is kept."""
+    run, _ = gathered(rounds=9, probe_every=5)
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.0)
+    answer(run, 0, 1e308, 1.0)
+    answer(run, 1, 1e308, 1.0)
+    run._state = type(run._state)(np.full(D, np.inf), run._state.down, run._state.up)
+    recorded = run.on(ins.Tick(), 2.0)
+    assert [ins.Record, ins.Wake] == kinds(recorded)
+    assert 1 == recorded[0].record.round
+    assert [FrameKind.STOP] * WORKERS == kinds(run.on(ins.Tick(), 2.0))
+    run.on(ins.Lost(0, ""), 2.0)
+    outcome = run.on(ins.Lost(1, ""), 2.0)[-1].outcome
+    assert isinstance(outcome.error, NotFinite)
