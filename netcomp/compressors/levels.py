@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.bits import packed_bytes
 from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import Quantizer, Values
-from netcomp.draw import ALL, Draw, Purpose, Stream
-from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from netcomp.compressors.quantizers import Quantizer, Values, float32_above
+from netcomp.draw import Draw, Purpose, Stream
+from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["Dithering", "Levels", "Norm", "Qsgd"]
 
 _CHUNK = 1 << 16
 _MAX_LEVELS = 32767
 _THIN = 1 / 16
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +83,7 @@ class Levels(Quantizer):
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
         require_finite(values, draw)
-        exact = self.norm.of(values)
-        if exact > _LARGEST:
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
-        norm = np.float32(exact)
-        if float(norm) < exact:
-            norm = np.nextafter(norm, np.float32(np.inf))
+        norm = float32_above(self.norm.of(values), values, draw)
         symbols = self._symbols(values, float(norm), draw.stream(Purpose.QUANTIZER))
         coded = encode_symbols(symbols, 2 * self.levels.size + 1)
         head = norm.astype("<f4").tobytes()

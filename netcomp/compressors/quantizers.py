@@ -25,10 +25,12 @@ from netcomp.compressors.base import require_finite
 from netcomp.draw import ALL, Draw, Purpose
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 
-__all__ = ["BFloat16", "FloatFormat", "Natural", "Quantizer", "require_sizes"]
+__all__ = ["BFloat16", "FloatFormat", "Natural", "Quantizer", "float32_above", "require_sizes"]
 
 _NATURAL: Final = 512
 """Symbols of entropy-coded natural compression: twice the exponent, plus one for minus."""
+
+_LARGEST: Final = float(np.finfo(np.float32).max)
 
 Values = NDArray[np.floating[Any]]
 
@@ -74,6 +76,18 @@ class Quantizer(ABC):
 
         Raises `RemoteProtocolError` where the bytes cannot be what `encode` wrote for m values.
         """
+
+
+def float32_above(exact: float, values: Values, draw: Draw) -> np.float32:
+    """Return the smallest float32 that is at least `exact`, a norm of `values`.
+
+    Raises `NotFinite` at the largest value where there is none.
+    """
+    if exact > _LARGEST:
+        worker = None if draw.worker == ALL else draw.worker
+        raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
+    norm = np.float32(exact)
+    return norm if float(norm) >= exact else np.nextafter(norm, np.float32(np.inf))
 
 
 def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:

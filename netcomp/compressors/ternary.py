@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import Quantizer, Values, require_sizes
-from netcomp.draw import ALL, Draw, Purpose
-from netcomp.errors import NotFinite, RemoteProtocolError
+from netcomp.compressors.quantizers import Quantizer, Values, float32_above, require_sizes
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import RemoteProtocolError
 
 __all__ = ["Ternary"]
 
 _CHUNK = 1 << 16
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,7 @@ class Ternary(Quantizer):
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
         require_finite(values, draw)
         exact = float(np.abs(values).max()) if values.size else 0.0
-        if exact > _LARGEST:
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
-        scale = np.float32(exact)
-        if float(scale) < exact:
-            scale = np.nextafter(scale, np.float32(np.inf))
+        scale = float32_above(exact, values, draw)
         codes = np.zeros(values.size, dtype=np.uint8)
         stream = draw.stream(Purpose.QUANTIZER)
         factor = 2.0**32 / float(scale) if scale > 0 else 0.0
