@@ -27,7 +27,16 @@ from netcomp.compressors.spelling import spelled
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite
 
-__all__ = ["MAX_PARTS", "Collection", "Compressor", "Payload", "add_scaled", "require_finite"]
+__all__ = [
+    "MAX_PARTS",
+    "Collection",
+    "Compressor",
+    "Payload",
+    "add_scaled",
+    "all_finite",
+    "not_finite",
+    "require_finite",
+]
 
 Collection = Literal["same", "independent"]
 """How n workers' compressors depend on each other: one draw for all, or one each."""
@@ -196,14 +205,22 @@ def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
         out[part] += np.multiply(values[part], weight, dtype=out.dtype)
 
 
-def require_finite(values: NDArray[Any], draw: Draw) -> None:
-    """Raise `NotFinite` with the first bad index unless all values are finite.
+def all_finite(values: NDArray[Any]) -> bool:
+    """Whether no value is NaN or infinite.
 
-    A sum meets NaN and infinity at memory speed; only when it is not finite is the vector
-    looked at in detail (a sum of finite values may overflow).
+    A sum meets them at memory speed; only when it is not finite is the vector looked at in
+    detail (a sum of finite values may overflow).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(values.sum())
-    if suspicious and not (finite := np.isfinite(values)).all():
-        worker = None if draw.worker == ALL else draw.worker
-        raise NotFinite(int(np.argmin(finite)), worker, draw.round)
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+
+
+def not_finite(index: int, draw: Draw) -> NotFinite:
+    """Return the error for a bad coordinate of the vector that `draw`'s worker compresses."""
+    return NotFinite(index, None if draw.worker == ALL else draw.worker, draw.round)
+
+
+def require_finite(values: NDArray[Any], draw: Draw) -> None:
+    """Raise `NotFinite` with the first bad index unless all values are finite."""
+    if not all_finite(values):
+        raise not_finite(int(np.argmin(np.isfinite(values))), draw)

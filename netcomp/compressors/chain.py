@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
+from netcomp.compressors.base import Collection, Compressor, Payload, all_finite, require_finite
 from netcomp.compressors.classes import b2_scaled_to_b3, unbiased_to_b1, unbiased_to_b2
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.sparsifiers import All, Sparsifier
@@ -76,9 +76,7 @@ class Chain(Compressor):
         indices = self.sparsifier.derive(parts[:split], d, draw)
         kept = d if indices is None else indices.size
         values = self.quantizer.decode(parts[split:], kept)
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = not np.isfinite(values.sum())
-        if suspicious and not np.isfinite(values).all():
+        if not all_finite(values):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return self._payload(d, indices, values, tuple(parts))
 

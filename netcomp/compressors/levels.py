@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.bits import packed_bytes
 from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import Quantizer, Values, float32_above
+from netcomp.compressors.quantizers import Quantizer, Values, float32_above, read_float32
 from netcomp.draw import Draw, Purpose, Stream
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -90,11 +90,9 @@ class Levels(Quantizer):
         return (memoryview(head), memoryview(coded)), self._values(norm, symbols)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
-        if len(parts) != 2 or parts[0].nbytes != 4:  # noqa: PLR2004 — norm and levels
+        if len(parts) != 2:  # noqa: PLR2004 — norm and levels
             raise RemoteProtocolError("a norm and levels belong here")
-        norm = np.frombuffer(parts[0], dtype="<f4")[0]
-        if not (np.isfinite(norm) and norm >= 0):
-            raise RemoteProtocolError("a norm that is negative or not finite")
+        norm = read_float32(parts[0])
         return self._values(norm, decode_symbols(parts[1], m, 2 * self.levels.size + 1))
 
     def _symbols(self, values: Values, norm: float, stream: Stream) -> NDArray[Any]:

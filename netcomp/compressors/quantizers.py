@@ -21,11 +21,19 @@ from netcomp.coding.floats import (
     natural_encode,
     sign_bytes,
 )
-from netcomp.compressors.base import require_finite
-from netcomp.draw import ALL, Draw, Purpose
-from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from netcomp.compressors.base import not_finite, require_finite
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import RemoteProtocolError, SpecError
 
-__all__ = ["BFloat16", "FloatFormat", "Natural", "Quantizer", "float32_above", "require_sizes"]
+__all__ = [
+    "BFloat16",
+    "FloatFormat",
+    "Natural",
+    "Quantizer",
+    "float32_above",
+    "read_float32",
+    "require_sizes",
+]
 
 _NATURAL: Final = 512
 """Symbols of entropy-coded natural compression: twice the exponent, plus one for minus."""
@@ -84,10 +92,19 @@ def float32_above(exact: float, values: Values, draw: Draw) -> np.float32:
     Raises `NotFinite` at the largest value where there is none.
     """
     if exact > _LARGEST:
-        worker = None if draw.worker == ALL else draw.worker
-        raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
+        raise not_finite(int(np.argmax(np.abs(values))), draw)
     norm = np.float32(exact)
     return norm if float(norm) >= exact else np.nextafter(norm, np.float32(np.inf))
+
+
+def read_float32(part: memoryview) -> np.float32:
+    """Return the norm that `float32_above` wrote; raises `RemoteProtocolError` where it is none."""
+    if part.nbytes != 4:  # noqa: PLR2004 — a float32
+        raise RemoteProtocolError(f"{part.nbytes} bytes where a norm belongs")
+    norm: np.float32 = np.frombuffer(part, dtype="<f4")[0]
+    if not (np.isfinite(norm) and norm >= 0):
+        raise RemoteProtocolError("a norm that is negative or not finite")
+    return norm
 
 
 def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
@@ -203,8 +220,7 @@ class Natural(Quantizer):
         require_finite(values, draw)
         too_large = np.abs(values) >= NATURAL_LIMIT
         if too_large.any():
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(too_large)), worker, draw.round)
+            raise not_finite(int(np.argmax(too_large)), draw)
         single = values.astype(np.float32, copy=False)
         raw = natural_encode(np.ascontiguousarray(single), draw.stream(Purpose.QUANTIZER))
         if self.coding == "raw":

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.bits import packed_bytes
-from netcomp.compressors.base import require_finite
+from netcomp.compressors.base import not_finite, require_finite
 from netcomp.compressors.quantizers import Quantizer, Values
-from netcomp.draw import ALL, Draw, Purpose, Stream
-from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from netcomp.draw import Draw, Purpose, Stream
+from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["Rounding", "Steps"]
 
@@ -138,8 +138,7 @@ class Rounding(Quantizer):
         require_finite(values, draw)
         too_large = np.abs(values) > self._grid[-1]
         if too_large.any():
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(too_large)), worker, draw.round)
+            raise not_finite(int(np.argmax(too_large)), draw)
         numbers = self._numbers(values, draw.stream(Purpose.QUANTIZER))
         used = numbers[numbers > 0]
         low, high = (int(used.min()), int(used.max())) if used.size else (1, 1)

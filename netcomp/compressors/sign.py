@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netcomp.coding.floats import sign_bytes
-from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import Quantizer, Values, require_sizes
-from netcomp.draw import ALL, Draw
-from netcomp.errors import NotFinite, RemoteProtocolError
+from netcomp.compressors.base import not_finite, require_finite
+from netcomp.compressors.quantizers import Quantizer, Values, read_float32, require_sizes
+from netcomp.draw import Draw
 
 __all__ = ["Sign"]
 
@@ -55,16 +54,13 @@ class Sign(Quantizer):
         m = values.size
         mean = float(np.abs(values).sum(dtype=np.float64)) / m if m else 0.0
         if mean > _LARGEST:
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(np.abs(values))), worker, draw.round)
+            raise not_finite(int(np.argmax(np.abs(values))), draw)
         parts = (memoryview(np.float32(mean).astype("<f4").tobytes()), np.packbits(values < 0).data)
         return parts, self.decode(parts, m)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, sign_bytes(m))
-        scale = np.frombuffer(parts[0], dtype="<f4")[0]
-        if not (np.isfinite(scale) and scale >= 0):
-            raise RemoteProtocolError("a scale that is negative or not finite")
+        scale = read_float32(parts[0])
         negative = np.unpackbits(np.frombuffer(parts[1], dtype=np.uint8), count=m)
         table = np.array([scale, -scale], dtype=np.float32)
         return table[negative]

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.floats import as_bytes
-from netcomp.compressors.base import Collection, Compressor, Payload, require_finite
+from netcomp.compressors.base import Collection, Compressor, Payload, not_finite, require_finite
 from netcomp.compressors.count import Count
-from netcomp.draw import ALL, Draw, Purpose
-from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["Sketch"]
 
@@ -84,8 +84,7 @@ class Sketch(Compressor):
             again = tiles if isinstance(tiles, list) else self._tiles(v.size, draw)
             values = _reconstruct(sent, again, v.size)
         if values is None:
-            worker = None if draw.worker == ALL else draw.worker
-            raise NotFinite(int(np.argmax(np.abs(v))), worker, draw.round)
+            raise not_finite(int(np.argmax(np.abs(v))), draw)
         return Payload(v.size, None, values, (as_bytes(sent),), 32.0 * sent.size)
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:

@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 
 from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import Quantizer, Values, float32_above, require_sizes
+from netcomp.compressors.quantizers import (
+    Quantizer,
+    Values,
+    float32_above,
+    read_float32,
+    require_sizes,
+)
 from netcomp.draw import Draw, Purpose
-from netcomp.errors import RemoteProtocolError
 
 __all__ = ["Ternary"]
 
@@ -60,9 +65,7 @@ class Ternary(Quantizer):
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, -(-m // 5))
-        scale = np.frombuffer(parts[0], dtype="<f4")[0]
-        if not (np.isfinite(scale) and scale >= 0):
-            raise RemoteProtocolError("a scale that is negative or not finite")
+        scale = read_float32(parts[0])
         return _values(scale, unpack_trits(parts[1], m))
 
 

@@ -10,16 +10,41 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.compressors.base import MAX_PARTS, Collection, Compressor, Payload
+from netcomp.compressors.base import (
+    MAX_PARTS,
+    Collection,
+    Compressor,
+    Payload,
+    all_finite,
+    not_finite,
+)
 from netcomp.compressors.classes import b1_scaled, b2_scaled, b2_scaled_to_b3
-from netcomp.draw import ALL, Draw
-from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
+from netcomp.draw import Draw
+from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["FastCompressed", "Scaled"]
 
 
+class _Around(Compressor):
+    """What a compressor made of another one takes over from it."""
+
+    inner: Compressor
+
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        return self.inner.shared
+
+    @property
+    def correlated(self) -> bool:
+        return self.inner.correlated
+
+    @property
+    def workers(self) -> int:
+        return self.inner.workers
+
+
 @dataclass(frozen=True)
-class Scaled(Compressor):
+class Scaled(_Around):
     """λC: what C sends, and λ times what it decodes. No byte more travels.
 
     Classes by Theorems 6 and 7 of Beznosikov et al.: λC ∈ B¹(λ²α, λβ) ∩ B²(λγ, λβ), and
@@ -41,36 +66,23 @@ class Scaled(Compressor):
         return self.inner.unbiased and self.factor == 1.0
 
     @property
-    def shared(self) -> bool:  # type: ignore[override]
-        return self.inner.shared
-
-    @property
-    def correlated(self) -> bool:
-        return self.inner.correlated
-
-    @property
     def parts(self) -> int:
         return self.inner.parts
-
-    @property
-    def workers(self) -> int:
-        return self.inner.workers
 
     def resolve(self, d: int, n: int) -> Self:
         return replace(self, inner=self.inner.resolve(d, n))
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
         payload = self._times(self.inner.compress(v, draw))
-        finite = np.isfinite(payload.values)
-        if not finite.all():
-            first = int(np.argmin(finite))
+        if not all_finite(payload.values):
+            first = int(np.argmin(np.isfinite(payload.values)))
             index = first if payload.indices is None else int(payload.indices[first])
-            raise NotFinite(index, None if draw.worker == ALL else draw.worker, draw.round)
+            raise not_finite(index, draw)
         return payload
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
         payload = self._times(self.inner.decode(parts, d, draw))
-        if not np.isfinite(payload.values).all():
+        if not all_finite(payload.values):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return payload
 
@@ -114,7 +126,7 @@ class Scaled(Compressor):
 
 
 @dataclass(frozen=True)
-class FastCompressed(Compressor):
+class FastCompressed(_Around):
     """FCC(v, C, R): R messages of C, each of what the ones before left over, sent as one.
 
     NEOLITHIC Algorithm 1: v⁰ = 0; c^r = C(v − v^r), v^(r+1) = v^r + c^r for r < R; the receiver
@@ -139,20 +151,8 @@ class FastCompressed(Compressor):
         return self.inner.unbiased
 
     @property
-    def shared(self) -> bool:  # type: ignore[override]
-        return self.inner.shared
-
-    @property
-    def correlated(self) -> bool:
-        return self.inner.correlated
-
-    @property
     def parts(self) -> int:
         return 1 + self.r * self.inner.parts
-
-    @property
-    def workers(self) -> int:
-        return self.inner.workers
 
     def resolve(self, d: int, n: int) -> Self:
         resolved = replace(self, inner=self.inner.resolve(d, n))

@@ -79,7 +79,8 @@ def execute(
 def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str], None]) -> Result:
     """Be the server of an experiment whose workers come from elsewhere.
 
-    Raises `SpecError` naming the address when it cannot be listened on.
+    Raises `NetcompError` naming the address when it cannot be listened on, `SpecError` for a
+    virtual clock.
     """
     if spec.network.clock == "virtual":
         raise SpecError("network.clock", "a server with real workers has a real clock")
