@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.draw import Draw
+from netcomp.draw import Draw, Purpose
 
-__all__ = ["Array", "Kind", "Message", "Oracle", "ServerRole", "WorkerRole"]
+__all__ = ["Array", "Batch", "Kind", "Message", "Oracle", "ServerRole", "WorkerRole"]
 
 Array = NDArray[np.floating[Any]]
 """A vector in the state's dtype, shape (d,)."""
@@ -59,6 +59,31 @@ class Message:
         return sum(part.nbytes for part in self.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The samples of a stochastic gradient, as a key: equal batches are the same samples.
+
+    So two gradients over one batch at two points share their samples, and nothing of a
+    batch is ever stored. A worker's own key makes its samples independent of the others'.
+    """
+
+    size: int
+    draw: Draw
+    replace: bool = False
+    """Whether a sample may come twice; without, `size` = m is every one of m rows."""
+
+    def rows(self, count: int) -> NDArray[np.int64]:
+        """Return the rows of a worker that has `count`, shape (size,).
+
+        Without replacement they are distinct and sorted, with it in the order drawn. Raises
+        `ValueError` where `size` is not in 1..count, or below 1 with replacement.
+        """
+        if self.size < 1 or (self.size > count and not self.replace):
+            raise ValueError(f"a batch of {self.size} from {count} rows")
+        stream = self.draw.stream(Purpose.MINIBATCH)
+        return (stream.below if self.replace else stream.distinct)(count, self.size)
+
+
 class Oracle(Protocol):
     """A worker's local function f_i: the only thing a role sees of problem and data."""
 
@@ -71,8 +96,16 @@ class Oracle(Protocol):
         """Return f_i(x)."""
         ...
 
-    def gradient(self, x: Array) -> Array:
-        """Return ∇f_i(x), shape (d,), in the dtype of x, in an array of its own."""
+    @property
+    def rows(self) -> int:
+        """The number m of rows that f_i is the mean over; 0 where there are none."""
+        ...
+
+    def gradient(self, x: Array, batch: Batch | None = None) -> Array:
+        """Return ∇f_i(x), or the mean gradient of a batch of its samples at x.
+
+        Shape (d,), in the dtype of x, in an array of its own.
+        """
         ...
 
 

@@ -10,9 +10,10 @@ import typer
 from pydantic import BaseModel
 
 import netcomp
-from netcomp.algorithms import ALGORITHMS, CONSTANTS, Plan
+from netcomp.algorithms import ALGORITHMS, Plan
 from netcomp.cli.app import app
 from netcomp.compressors import COMPRESSORS, parse_compressor
+from netcomp.constants import CONSTANTS
 from netcomp.data import BUILTIN, SPLITS
 from netcomp.draw import Purpose
 from netcomp.experiment.compare import contestants

@@ -2,17 +2,13 @@
 
 from netcomp.algorithms.catalogue import ALGORITHMS
 from netcomp.algorithms.composed import Composition
-from netcomp.algorithms.constants import CONSTANTS, Constant, Constants
 from netcomp.algorithms.plan import Algorithm, Choice, Plan, StepSize, compose
 
 __all__ = [
     "ALGORITHMS",
-    "CONSTANTS",
     "Algorithm",
     "Choice",
     "Composition",
-    "Constant",
-    "Constants",
     "Plan",
     "StepSize",
     "compose",

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from netcomp.algorithms.composed import Composition
-from netcomp.algorithms.constants import Constants
 from netcomp.channels import Channel, Direct, ErrorFeedback, Marina, Memory
 from netcomp.compressors import Collection, Compressor, parse_compressor
+from netcomp.constants import Constants
 from netcomp.errors import SpecError
 
 __all__ = ["Algorithm", "Choice", "Plan", "Setting", "Side", "StepSize", "compose"]

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.algorithms import ALGORITHMS, Composition, Constants, Plan, compose
+from netcomp.algorithms import ALGORITHMS, Composition, Plan, compose
+from netcomp.constants import Constant, Constants, exact
 from netcomp.data import BUILTIN, SPLITS, Dataset, load
 from netcomp.draw import Draw
 from netcomp.errors import DataError, RemoteProtocolError, SpecError
@@ -26,7 +27,7 @@ from netcomp.protocol.coordinator import Ground
 from netcomp.protocol.round import Links
 from netcomp.protocol.slot import Local
 from netcomp.roles import Array, WorkerRole
-from netcomp.wire.documents import Begin, Ready, Welcome
+from netcomp.wire.documents import Begin, Known, Ready, Welcome
 from netcomp.wire.messages import VECTOR_OVERHEAD
 
 __all__ = ["Experiment", "data_folders", "load_local"]
@@ -97,7 +98,10 @@ def load_local(welcome: Welcome, data: str | None = None, *, trusted: bool = Fal
         rows=oracle.rows,
         dropped=oracles.parts[1],
         digest="" if oracles.data is None else oracles.data.digest,
-        constants=dict(oracle.constants),
+        constants={
+            name: Known(value=constant.value, origin=constant.origin)
+            for name, constant in oracle.constants.items()
+        },
     )
 
     def begin(tree: dict[str, Any]) -> tuple[WorkerRole, Array, int]:
@@ -153,7 +157,7 @@ class Experiment:
         choice, n = self.spec.algorithm.choice, self.spec.cluster.workers
         algorithm = ALGORITHMS.get(self.spec.algorithm.name)
         # Stand-in constants: this asks whether the compressors fit the dimension.
-        algorithm.plan(choice, first.dim, n, Constants.gather([1.0], None, {}))
+        algorithm.plan(choice, first.dim, n, Constants.gather([{"L": exact(1.0)}], None, {}))
 
     def identify(self) -> tuple[int, str] | None:
         """Return (d, digest) of the right data, None where it cannot be had here."""
@@ -187,7 +191,7 @@ class Experiment:
         choice = self.spec.algorithm.choice
         wants_joint = choice.step_size.of_theory and {"L", "L_A", "L_B"} & {*algorithm.needs}
         self.constants = Constants.gather(
-            [one.constants["L"] for one in ready if "L" in one.constants],
+            [one.known for one in ready],
             self._joint(ready) if wants_joint else None,
             self.spec.algorithm.constants,
         )
@@ -207,7 +211,7 @@ class Experiment:
             max_probe=d * dtype.itemsize + 8 + VECTOR_OVERHEAD,
         )
 
-    def _joint(self, ready: Sequence[Ready]) -> dict[str, float] | None:
+    def _joint(self, ready: Sequence[Ready]) -> dict[str, Constant] | None:
         """Return the exact joint constants, or None where the data cannot be had here."""
         try:
             data = self._oracles.data

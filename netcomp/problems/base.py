@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from netcomp.constants import Constant
 from netcomp.data import Dataset, Shard
 from netcomp.draw import Draw
-from netcomp.roles import Array
+from netcomp.roles import Array, Batch
 
 __all__ = ["LocalOracle", "Problem"]
 
@@ -37,20 +38,27 @@ class LocalOracle(ABC):
         """Return f_i(x), x of shape (d,), computed in float64."""
 
     @abstractmethod
-    def gradient(self, x: Array) -> Array:
-        """Return ∇f_i(x), shape (d,), in the dtype of x, in an array of its own."""
+    def gradient(self, x: Array, batch: Batch | None = None) -> Array:
+        """Return ∇f_i(x), or the mean gradient of a batch of its samples at x.
+
+        Shape (d,), in the dtype of x, in an array of its own. Over rows the mean over all
+        batches is ∇f_i(x), and a batch of all rows without replacement gives it exactly; a
+        function without rows may be online (fresh noise from the batch's key), or exact,
+        when every batch gives ∇f_i(x). Raises `ValueError` for a size that cannot be.
+        """
 
     @cached_property
-    def constants(self) -> Mapping[str, float]:
+    def constants(self) -> Mapping[str, Constant]:
         """The constants of f_i, computed when first asked for, read-only.
 
-        "L": ∇f_i is L-Lipschitz; "mu", only where known exactly and positive: f_i is
-        mu-strongly convex.
+        "L": ∇f_i is L-Lipschitz; "mu", only where known and positive: f_i is mu-strongly
+        convex; where f_i is a mean over rows, "calL", "L_sample" and "sigma_sq" too, as far as
+        they are known (`netcomp.constants.CONSTANTS`, for one worker).
         """
         return MappingProxyType(self._constants())
 
     @abstractmethod
-    def _constants(self) -> dict[str, float]:
+    def _constants(self) -> dict[str, Constant]:
         """Compute `constants`."""
 
 
@@ -82,7 +90,7 @@ class Problem(BaseModel, ABC):
         """
 
     @abstractmethod
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return the constants of f from the oracles of ALL workers.
 
         "L": ∇f is L-Lipschitz; "L_A" and "L_B" of the functional inequality

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from netcomp.constants import Constant, exact
 from netcomp.data import Dataset, Shard
 from netcomp.draw import Draw
 from netcomp.errors import DataError
@@ -27,7 +28,7 @@ from netcomp.problems.losses import (
     SquaredLoss,
 )
 from netcomp.problems.rows import Rows, mean_of, mean_top_eigenvalue, spectral_norm
-from netcomp.roles import Array
+from netcomp.roles import Array, Batch
 
 __all__ = ["LeastSquares", "LinearOracle", "LinearProblem", "Logistic", "NonconvexLogistic"]
 
@@ -54,24 +55,28 @@ class LinearOracle(LocalOracle):
         values = self.problem.scalar.value(self.design.times(point), self.targets)
         return float(values.mean()) + 0.5 * self.problem.l2 * float(point @ point)
 
-    def gradient(self, x: Array) -> Array:
-        """Return ∇f_i(x), shape (d,), in the dtype of x."""
+    def gradient(self, x: Array, batch: Batch | None = None) -> Array:
+        """Return ∇f_i(x) or the mean gradient of a batch of rows, shape (d,), dtype of x."""
         point = x.astype(np.float64, copy=False)
-        slopes = self.problem.scalar.slope(self.design.times(point), self.targets)
-        gradient = self.design.transposed_times(slopes / self.rows)
+        design, targets = self.design, self.targets
+        if batch is not None and (batch.replace or batch.size != self.rows):
+            rows = batch.rows(self.rows)
+            design, targets = design.take(rows), targets[rows]
+        slopes = self.problem.scalar.slope(design.times(point), targets)
+        gradient = design.transposed_times(slopes / design.count)
         if self.problem.l2:
             gradient += self.problem.l2 * point
         return gradient.astype(x.dtype, copy=False)
 
-    def _constants(self) -> dict[str, float]:
+    def _constants(self) -> dict[str, Constant]:
         problem = self.problem
         if problem.smoothness == "spectral":
             spread = self.design.top_eigenvalue
         else:
             spread = float(self.design.squared_norms().max())
-        constants = {"L": problem.scalar.curvature * spread + problem.l2}
+        constants = {"L": exact(problem.scalar.curvature * spread + problem.l2)}
         mu = problem.strong_convexity(self)
-        return {**constants, "mu": mu} if mu > 0 else constants
+        return {**constants, "mu": exact(mu)} if mu > 0 else constants
 
 
 class LinearProblem(Problem):
@@ -93,7 +98,7 @@ class LinearProblem(Problem):
             raise DataError(f"shard of worker {worker}", "this problem needs rows of a data set")
         return LinearOracle(self, shard)
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return "L" of f = mean of the f_i, in the manner of `smoothness`.
 
         Spectral: sup|ℓ''| · λ_max(mean of A_iᵀA_i/m_i) + l2. By row norms: mean of
@@ -101,9 +106,9 @@ class LinearProblem(Problem):
         """
         own = _linear(oracles)
         if self.smoothness == "row-norm":
-            return {"L": sum(oracle.constants["L"] for oracle in own) / len(own)}
+            return {"L": exact(sum(oracle.constants["L"].value for oracle in own) / len(own))}
         top = mean_top_eigenvalue([oracle.design for oracle in own])
-        return {"L": self.scalar.curvature * top + self.l2}
+        return {"L": exact(self.scalar.curvature * top + self.l2)}
 
     @abstractmethod
     def strong_convexity(self, oracle: LinearOracle) -> float:
@@ -160,7 +165,7 @@ class LeastSquares(LinearProblem):
             return 0.0
         return oracle.design.bottom_eigenvalue() + self.l2
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return "L" and, for d ≤ 2000, "L_A" and "L_B".
 
         L_A = √2 max_i ‖A_i - A‖, L_B = √2 (1/n) Σ ‖A_i‖ with A the mean of the A_i
@@ -176,7 +181,8 @@ class LeastSquares(LinearProblem):
         mean = mean_of(design.moment() for design in designs)
         apart = max(spectral_norm(design.moment() - mean) for design in designs)
         norms = [design.top_eigenvalue + self.l2 for design in designs]
-        return {**constants, "L_A": sqrt(2) * apart, "L_B": sqrt(2) * sum(norms) / len(norms)}
+        mean_norm = sum(norms) / len(norms)
+        return {**constants, "L_A": exact(sqrt(2) * apart), "L_B": exact(sqrt(2) * mean_norm)}
 
 
 def _linear(oracles: Sequence[LocalOracle]) -> list[LinearOracle]:

@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from netcomp.constants import Constant, exact
 from netcomp.data import Shard
 from netcomp.draw import MAX_BOUND, Draw, Purpose
 from netcomp.problems.base import LocalOracle, Problem
 from netcomp.problems.normals import dot, normal_vector, shared_normal_vector
-from netcomp.roles import Array
+from netcomp.roles import Array, Batch
 
 __all__ = [
     "QuadraticHeterogeneous",
@@ -76,8 +77,8 @@ class QuadraticOracle(LocalOracle):
         form = 0.5 * (dot(x, x) - dot(x[1:], x[:-1])) if self.tridiagonal else dot(x, x)
         return 0.5 * self.factor * form - (0.0 if b is None else dot(b, x))
 
-    def gradient(self, x: Array) -> Array:
-        """Return c·Mx - b, shape (d,), in the dtype of x."""
+    def gradient(self, x: Array, batch: Batch | None = None) -> Array:
+        """Return c·Mx - b, shape (d,), in the dtype of x, whatever the batch."""
         if self.tridiagonal:
             gradient = 2 * x
             gradient[1:] -= x[:-1]
@@ -107,10 +108,10 @@ class QuadraticOracle(LocalOracle):
         angle = pi / (2 * (self._dim + 1))
         return sin(angle) ** 2, cos(angle) ** 2
 
-    def _constants(self) -> dict[str, float]:
+    def _constants(self) -> dict[str, Constant]:
         least, largest = self.extreme_eigenvalues()
-        constants = {"L": abs(self.factor) * largest}
-        return {**constants, "mu": self.factor * least} if self.factor > 0 else constants
+        constants = {"L": exact(abs(self.factor) * largest)}
+        return constants | ({"mu": exact(self.factor * least)} if self.factor > 0 else {})
 
 
 class QuadraticProblem(Problem):
@@ -122,7 +123,7 @@ class QuadraticProblem(Problem):
     def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i; `shard` is ignored."""
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return L = ‖A‖, L_A = √2 max_i ‖A_i - A‖ and L_B = √2 (1/n) Σ ‖A_i‖.
 
         A is the mean of the A_i (Theorem 4.9).
@@ -133,9 +134,9 @@ class QuadraticProblem(Problem):
         apart = max(abs(oracle.factor - mean) for oracle in own)
         size = fsum(abs(oracle.factor) for oracle in own) / len(own)
         return {
-            "L": abs(mean) * norm,
-            "L_A": sqrt(2) * apart * norm,
-            "L_B": sqrt(2) * size * norm,
+            "L": exact(abs(mean) * norm),
+            "L_A": exact(sqrt(2) * apart * norm),
+            "L_B": exact(sqrt(2) * size * norm),
         }
 
     def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
@@ -167,10 +168,10 @@ class QuadraticHomogeneous(QuadraticProblem):
             self.dim, self.scale, tridiagonal=True, linear="shared", draw=draw.shared()
         )
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, float]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return L = L_B = ‖A‖ and L_A = 0 (Theorem 4.5, tighter than 4.9 by √2)."""
         norm = _quadratic(oracles)[0].constants["L"]
-        return {"L": norm, "L_A": 0.0, "L_B": norm}
+        return {"L": norm, "L_A": exact(0.0), "L_B": norm}
 
 
 class QuadraticHeterogeneous(QuadraticProblem):

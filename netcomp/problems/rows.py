@@ -47,6 +47,10 @@ class Rows:
         """The number d of columns of B."""
         return int(self.features.shape[1]) + self.bias
 
+    def take(self, rows: NDArray[np.int64]) -> Rows:
+        """Return the map of these rows, in this order; one may come several times."""
+        return Rows(self.features[rows], self.bias)
+
     def times(self, x: _Array) -> _Array:
         """Return Bx, shape (m,)."""
         product: _Array = self.features @ x[self.bias :]

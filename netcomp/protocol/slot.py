@@ -16,7 +16,7 @@ import numpy as np
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
 from netcomp.protocol.session import Event
-from netcomp.roles import Array, Kind, Message, Oracle, WorkerRole
+from netcomp.roles import Array, Batch, Kind, Message, Oracle, WorkerRole
 from netcomp.wire.documents import Begin, Ready, Report, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
@@ -51,9 +51,13 @@ class _TimedOracle:
     def loss(self, x: Array) -> float:
         return self._oracle.loss(x)
 
-    def gradient(self, x: Array) -> Array:
+    @property
+    def rows(self) -> int:
+        return self._oracle.rows
+
+    def gradient(self, x: Array, batch: Batch | None = None) -> Array:
         before = self._clock()
-        gradient = self._oracle.gradient(x)
+        gradient = self._oracle.gradient(x, batch)
         self.seconds += self._clock() - before
         return gradient
 

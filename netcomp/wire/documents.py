@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
+from netcomp.constants import Constant, Origin
 from netcomp.errors import RemoteProtocolError
 from netcomp.wire.frames import Frame, FrameKind
 from netcomp.wire.messages import Outgoing, document, read_document
@@ -71,6 +72,13 @@ class Welcome(Document):
     latency: Seconds
 
 
+class Known(Document):
+    """One constant of a worker's function, and where it comes from."""
+
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    origin: Origin
+
+
 class Ready(Document):
     """What the worker loaded: dimension d, its rows, a digest of the data, its constants."""
 
@@ -78,7 +86,12 @@ class Ready(Document):
     rows: Bytes
     dropped: Bytes = 0
     digest: Name
-    constants: dict[Name, Annotated[float, Field(allow_inf_nan=False)]]
+    constants: dict[Name, Known]
+
+    @property
+    def known(self) -> dict[str, Constant]:
+        """Return the worker's constants as the theorems' steps are computed from."""
+        return {name: Constant(one.value, one.origin) for name, one in self.constants.items()}
 
 
 class Begin(Document):

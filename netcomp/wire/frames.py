@@ -42,7 +42,7 @@ __all__ = [
     "header",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The protocol version; any change of a golden frame raises it."""
 
 HEADER_BYTES: Final = 20

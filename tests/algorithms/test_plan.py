@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 
 from netcomp.algorithms import (
     ALGORITHMS,
-    CONSTANTS,
     Choice,
-    Constant,
-    Constants,
     Plan,
     StepSize,
     compose,
 )
 from netcomp.compressors import FloatFormat
+from netcomp.constants import CONSTANTS, Constant, Constants
 from netcomp.errors import MissingConstant, NetcompError, SpecError, UnknownName
+from support.cases import smooth
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
-ALL_KNOWN = Constants.gather([1.0, 2.0], {"L": 1.4, "L_A": 0.3, "L_B": 1.4}, {})
+ALL_KNOWN = smooth(1.0, 2.0, L=1.4, L_A=0.3, L_B=1.4)
 NUMBER = StepSize(0.1, of_theory=False)
 
 names = pytest.mark.parametrize("name", ALGORITHMS.names())
@@ -217,14 +216,15 @@ def test_collections_decide_the_number_of_messages():
 
 def test_constants_of_the_workers_alone_are_bounds():
     """L ≤ mean L_i and (L_A, L_B) = (L_max, 0) where nothing joint is known; user values win."""
-    known = Constants.gather([3.0, 4.0], None, {"L_B": 7.0}).known
+    local = [{"L": Constant(value)} for value in (3.0, 4.0)]
+    known = Constants.gather(local, None, {"L_B": 7.0}).known
     assert Constant(3.5, "bound") == known["L"]
     assert Constant(4.0, "bound") == known["L_A"]
     assert Constant(7.0, "given") == known["L_B"]
     assert Constant(4.0, "exact") == known["L_max"]
     assert Constant(12.5**0.5, "exact") == known["L_rms"]
-    assert Constant(3.0, "exact") == Constants.gather([3.0], None, {}).known["L"]
-    assert Constant(3.3, "exact") == Constants.gather([3.0, 4.0], {"L": 3.3}, {}).known["L"]
+    assert Constant(3.0, "exact") == smooth(3.0).known["L"]
+    assert Constant(3.3, "exact") == smooth(3.0, 4.0, L=3.3).known["L"]
     with pytest.raises(SpecError, match="no such constant") as caught:
         Constants.gather([], None, {"Q": 1.0})
     assert "algorithm.constants.Q" == caught.value.field

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcomp.algorithms import ALGORITHMS, Choice, Constants, compose, theory
+from netcomp.algorithms import ALGORITHMS, Choice, compose, theory
 from netcomp.compressors import parse_compressor
+from support.cases import smooth
 
 seeded = settings(derandomize=True, deadline=None, max_examples=100, database=None)
 sizes = st.floats(0.01, 100)
@@ -134,7 +135,7 @@ def test_m3_momentum_has_theorem_5_1s_order(n):
 def test_catalogue_uses_theorem_5_1_in_its_own_case_only(n):
     """m3's defaults with n | d give p = 1/n, β = n^{−2/3} and the 34-formula; else E.1."""
     joint = {"L": 1.0, "L_A": 0.3, "L_B": 1.4}
-    constants = Constants.gather([1.7] * n, joint, {})
+    constants = smooth(*[1.7] * n, **joint)
     own = ALGORITHMS.get("m3").plan(Choice(), 5 * n, n, constants)
     # 1/(ω + 1) is 1/n up to the rounding of d/k − 1 + 1, which is exact for integers.
     assert (1 / n, 1 / n, n ** (-2 / 3)) == (own.p_up, own.p_down, own.beta)
@@ -165,7 +166,7 @@ def test_steps_shrink_as_compression_grows():
 
 def test_a_plan_composes_with_its_own_numbers():
     """What a plan says of γ, β, p and α is what the composed parts hold."""
-    constants = Constants.gather([1.0, 2.0], {"L": 1.4, "L_A": 0.3, "L_B": 1.4}, {})
+    constants = smooth(1.0, 2.0, L=1.4, L_A=0.3, L_B=1.4)
     plan = ALGORITHMS.get("m3").plan(Choice(p_up=0.2, p_down=0.7, momentum=0.4), 8, 2, constants)
     parts = compose(plan)
     assert (plan.gamma, 0.4) == (parts.gamma, parts.beta)

@@ -17,6 +17,7 @@ from netcomp.problems import (
     QuadraticScaledIdentity,
 )
 from netcomp.problems.normals import BLOCK, dot, normal_vector
+from support.cases import values
 
 WORKERS = 4
 PROBLEM_LIST = [
@@ -80,7 +81,7 @@ def test_constants_are_those_of_the_dense_matrix(problem):
         expected = {"L": np.abs(spectrum).max()}
         if spectrum[0] > 0:
             expected["mu"] = spectrum[0]
-        assert oracle.constants == pytest.approx(expected, rel=1e-12)
+        assert values(oracle.constants) == pytest.approx(expected, rel=1e-12)
 
 
 @problems
@@ -96,8 +97,10 @@ def test_joint_constants_are_those_of_the_dense_matrices(problem):
     }
     if isinstance(problem, QuadraticHomogeneous):
         expected.update(L_A=0.0, L_B=expected["L"])
-    assert problem.joint(own) == pytest.approx(expected, rel=1e-12, abs=1e-15)
-    assert problem.joint(own)["L"] <= np.mean([o.constants["L"] for o in own]) * (1 + 1e-12)
+    assert values(problem.joint(own)) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    assert values(problem.joint(own))["L"] <= np.mean([o.constants["L"].value for o in own]) * (
+        1 + 1e-12
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -115,10 +118,10 @@ def test_functional_inequality_holds(problem, seed, together, spread):
     change = np.mean(
         [o.gradient(x + s) - o.gradient(x) for o, s in zip(own, u, strict=True)], axis=0
     )
-    joint = problem.joint(own)
+    joint = values(problem.joint(own))
     apart = joint["L_A"] ** 2 * np.mean(np.sum(u**2, axis=1))
     right = apart + joint["L_B"] ** 2 * np.sum(np.mean(u, axis=0) ** 2)
-    scale = max(o.constants["L"] for o in own) ** 2 * (1 + np.sum(u**2))
+    scale = max(o.constants["L"].value for o in own) ** 2 * (1 + np.sum(u**2))
     assert np.sum(change**2) <= right + 1e-12 * scale
 
 
@@ -128,7 +131,7 @@ def test_smoothness_is_attained(problem):
     for oracle in oracles(problem):
         top = np.linalg.eigh(matrix(oracle) * np.sign(oracle.factor))[1][:, -1]
         change = oracle.gradient(top) - oracle.gradient(0 * top)
-        np.testing.assert_allclose(np.linalg.norm(change), oracle.constants["L"], rtol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(change), oracle.constants["L"].value, rtol=1e-12)
 
 
 @problems
@@ -180,7 +183,7 @@ def test_factors_have_the_variance_asked_for():
 def test_workers_without_heterogeneity_have_l_a_zero():
     """σ = 0 means the same A_i everywhere, to the last bit."""
     problem = QuadraticHeterogeneous(dim=5, v=0.1, sigma=0)
-    assert problem.joint(oracles(problem, workers=10))["L_A"] == 0.0
+    assert values(problem.joint(oracles(problem, workers=10)))["L_A"] == 0.0
 
 
 def test_vectors_are_shared_or_own():

@@ -5,18 +5,19 @@ import pytest
 
 from netcomp.algorithms import Choice, StepSize, compose
 from netcomp.algorithms.catalogue import ALGORITHMS
-from netcomp.algorithms.constants import Constants
 from netcomp.errors import NotFinite, WorkerLost
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator, Ground
 from netcomp.protocol.goals import Goals
 from netcomp.protocol.round import Links
 from netcomp.roles import Kind, Message
-from netcomp.wire.documents import Begin, Hello, Ready, Report, Welcome
+from netcomp.wire.documents import Begin, Hello, Known, Ready, Report, Welcome
 from netcomp.wire.frames import FrameKind
+from support.cases import smooth
 
 D, WORKERS = 3, 2
-PREPARED = Ready(dim=D, rows=0, digest="", constants={"L": 1.0})
+ONE = Known(value=1.0, origin="exact")
+PREPARED = Ready(dim=D, rows=0, digest="", constants={"L": ONE})
 REPORT = Report(compute=0.25, compress=0.125, elapsed=0.5, paper_bits=96.0)
 
 
@@ -26,7 +27,7 @@ def welcome(worker):
 
 def prepare(_ready):
     choice = Choice(step_size=StepSize(0.5, of_theory=False), values="f64")
-    plan = ALGORITHMS.get("gd").plan(choice, D, WORKERS, Constants.gather([1.0], None, {}))
+    plan = ALGORITHMS.get("gd").plan(choice, D, WORKERS, smooth(1.0))
     begin = Begin(plan={}, max_down=999, max_up=999, max_probe=999)
     return Ground(compose(plan).server(), np.ones(D), begin, [Links()] * WORKERS)
 
@@ -104,7 +105,7 @@ def test_the_servers_own_data_says_who_is_wrong():
     run = coordinator(identify=lambda: (D, ""))
     for worker in range(WORKERS):
         run.on(ins.Joined(worker, Hello(netcomp="t")), 0.0)
-    wrong = Ready(dim=D + 1, rows=0, digest="", constants={"L": 1.0})
+    wrong = Ready(dim=D + 1, rows=0, digest="", constants={"L": ONE})
     refused = run.on(ins.Prepared(0, wrong), 0.0)
     assert [ins.Refuse, ins.Waiting] == kinds(refused)
     assert "worker 0 has dim 4 where 3 is wanted" in str(refused[0].error)
@@ -117,7 +118,7 @@ def test_without_data_here_the_first_worker_says_what_is_right():
     for worker in range(WORKERS):
         run.on(ins.Joined(worker, Hello(netcomp="t")), 0.0)
     run.on(ins.Prepared(1, PREPARED), 0.0)
-    other = Ready(dim=D, rows=0, digest="other", constants={"L": 1.0})
+    other = Ready(dim=D, rows=0, digest="other", constants={"L": ONE})
     assert [ins.Refuse, ins.Waiting] == kinds(run.on(ins.Prepared(0, other), 0.0))
 
 

@@ -9,12 +9,24 @@ import pytest
 from netcomp.errors import LocalProtocolError, NetcompError, PayloadTooBig, RemoteProtocolError
 from netcomp.protocol.session import CATEGORIES, Session, Side, State, Tally
 from netcomp.roles import Kind, Message
-from netcomp.wire.documents import Begin, Bye, Failure, Hello, Ready, Report, Stop, Welcome, encode
+from netcomp.wire.documents import (
+    Begin,
+    Bye,
+    Failure,
+    Hello,
+    Known,
+    Ready,
+    Report,
+    Stop,
+    Welcome,
+    encode,
+)
 from netcomp.wire.frames import HEADER_BYTES, FrameKind, header
 from netcomp.wire.messages import vector_message
 
 K, S = FrameKind, State
 SERVER, WORKER = Side.SERVER, Side.WORKER
+ONE = Known(value=1.0, origin="exact")
 DOWN, UP, PROBE = 70_000, 40_000, 300
 BEGIN = Begin(plan={"name": "gd"}, max_down=DOWN, max_up=UP, max_probe=PROBE)
 CUTS = [[10**9], [1], [7], [20, 3, 5], [32_768], [65_536, 1]]
@@ -30,7 +42,7 @@ FRAMES = {
     K.WELCOME: encode(
         Welcome(worker=0, workers=1, run="r", spec={"seed": 7}, rate=1e6, latency=0.0)
     ),
-    K.READY: encode(Ready(dim=3, rows=5, digest="", constants={"L": 1.0})),
+    K.READY: encode(Ready(dim=3, rows=5, digest="", constants={"L": ONE})),
     K.BEGIN: encode(BEGIN),
     K.DOWNLINK: vector(K.DOWNLINK, 66_000),
     K.UPLINK: vector(K.UPLINK, 30_000),

@@ -1,10 +1,11 @@
 """Small problems with heterogeneous workers, and the constants their theorems ask for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from netcomp.algorithms import Constants
+from netcomp.constants import Constant, Constants
 from netcomp.data import Dataset, equal
 from netcomp.draw import Draw
 from netcomp.problems import (
@@ -33,8 +34,19 @@ class Case:
         return len(self.oracles)
 
 
+def smooth(*local: float, **joint: float) -> Constants:
+    """Return what is known of workers that are `local`-smooth and of their mean."""
+    known = {name: Constant(value) for name, value in joint.items()}
+    return Constants.gather([{"L": Constant(value)} for value in local], known, {})
+
+
+def values(constants: Mapping[str, Constant]) -> dict[str, float]:
+    """Return the numbers without their origins."""
+    return {name: constant.value for name, constant in constants.items()}
+
+
 def _case(problem: Problem, oracles) -> Case:
-    local = [oracle.constants["L"] for oracle in oracles]
+    local = [oracle.constants for oracle in oracles]
     constants = Constants.gather(local, problem.joint(oracles), {})
     x0 = np.random.default_rng(6).normal(size=oracles[0].dim)
     return Case(tuple(oracles), x0, constants)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netcomp.algorithms import ALGORITHMS, Choice, Composition, Constants, compose
+from netcomp.algorithms import ALGORITHMS, Choice, Composition, compose
+from netcomp.constants import Constants
 from netcomp.draw import Draw
 from netcomp.roles import Array, Message, Oracle
 

@@ -259,7 +259,7 @@ def test_only_the_kinds_that_may_come_now_are_taken(kind):
 
 @pytest.mark.parametrize("flags", [1, 0x8000, 0xFFFF])
 def test_unknown_flags_are_refused(flags):
-    """Version 1 knows no flags."""
+    """The protocol knows no flags yet."""
     stream = bytearray(header(FrameKind.HELLO, 0, 0, 0))
     stream[4:6] = flags.to_bytes(2, "big")
     with pytest.raises(RemoteProtocolError, match="flags"):

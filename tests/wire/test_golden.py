@@ -16,6 +16,7 @@ from netcomp.wire.documents import (
     Bye,
     Failure,
     Hello,
+    Known,
     Ready,
     Report,
     Stop,
@@ -47,7 +48,16 @@ CONTENTS = {
             latency=0.02,
         ),
     ),
-    K.READY: (0, Ready(dim=3, rows=100, dropped=1, digest="c0ffee", constants={"L": 2.5})),
+    K.READY: (
+        0,
+        Ready(
+            dim=3,
+            rows=100,
+            dropped=1,
+            digest="c0ffee",
+            constants={"L": Known(value=2.5, origin="exact")},
+        ),
+    ),
     K.BEGIN: (
         0,
         Begin(plan={"name": "gd", "gamma": 0.4}, max_down=4376, max_up=4376, max_probe=4384),

@@ -17,7 +17,7 @@ from netcomp.errors import (
     VersionMismatch,
 )
 from netcomp.roles import Kind, Message
-from netcomp.wire.documents import DOCUMENTS, Document, Hello, Ready, Welcome, decode, encode
+from netcomp.wire.documents import DOCUMENTS, Document, Hello, Known, Ready, Welcome, decode, encode
 from netcomp.wire.frames import HEADER_BYTES, Frame, FrameKind, FrameParser
 from netcomp.wire.messages import (
     MAX_CONTAINERS,
@@ -298,7 +298,7 @@ def seeds():
     part = memoryview(random_bytes(200))
     large = Message(Kind.DELTA, (memoryview(b"index"), memoryview(random_bytes(ALIGNED + 5))))
     spec = {"problem": {"name": "mushrooms", "rows": [1, 2, 3]}, "seed": 7, "dtype": "float32"}
-    constants = {"L": 1.5, "mu": 0.1}
+    constants = {"L": Known(value=1.5, origin="bound"), "mu": Known(value=0.1, origin="exact")}
     outgoing: list[Outgoing] = [
         vector_message(FrameKind.UPLINK, 1, Message(Kind.FULL, (part, part[:0], part[:70]))),
         vector_message(FrameKind.DOWNLINK, 2, Message(Kind.START)),
