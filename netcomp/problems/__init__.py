@@ -1,6 +1,8 @@
 """Problems: what the workers' functions are, with the constants the theorems need."""
 
+from netcomp.problems.autoencoder import Autoencoder, AutoencoderOracle
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.diverging import DivergingProblem, SpikeOracle, Top1Diverges, TopKDiverges
 from netcomp.problems.linear import (
     LeastSquares,
     LinearOracle,
@@ -15,10 +17,20 @@ from netcomp.problems.quadratics import (
     QuadraticProblem,
     QuadraticScaledIdentity,
 )
+from netcomp.problems.rotated import QuadraticRotated, RotatedOracle
+from netcomp.problems.synthetic import (
+    SyntheticLeastSquares,
+    SyntheticLogistic,
+    SyntheticProblem,
+)
+from netcomp.problems.zero_chain import ZeroChain, ZeroChainOracle
 from netcomp.registry import Registry
 
 __all__ = [
     "PROBLEMS",
+    "Autoencoder",
+    "AutoencoderOracle",
+    "DivergingProblem",
     "LeastSquares",
     "LinearOracle",
     "LinearProblem",
@@ -30,7 +42,17 @@ __all__ = [
     "QuadraticHomogeneous",
     "QuadraticOracle",
     "QuadraticProblem",
+    "QuadraticRotated",
     "QuadraticScaledIdentity",
+    "RotatedOracle",
+    "SpikeOracle",
+    "SyntheticLeastSquares",
+    "SyntheticLogistic",
+    "SyntheticProblem",
+    "Top1Diverges",
+    "TopKDiverges",
+    "ZeroChain",
+    "ZeroChainOracle",
 ]
 
 PROBLEMS: Registry[type[Problem]] = Registry("problem")
@@ -42,3 +64,10 @@ PROBLEMS.register("least-squares", LeastSquares)
 PROBLEMS.register("quadratic-homogeneous", QuadraticHomogeneous)
 PROBLEMS.register("quadratic-heterogeneous", QuadraticHeterogeneous)
 PROBLEMS.register("quadratic-scaled-identity", QuadraticScaledIdentity)
+PROBLEMS.register("quadratic-rotated", QuadraticRotated)
+PROBLEMS.register("top-1-diverges", Top1Diverges)
+PROBLEMS.register("top-k-diverges", TopKDiverges)
+PROBLEMS.register("zero-chain", ZeroChain)
+PROBLEMS.register("synthetic-least-squares", SyntheticLeastSquares)
+PROBLEMS.register("synthetic-logistic", SyntheticLogistic)
+PROBLEMS.register("autoencoder", Autoencoder)

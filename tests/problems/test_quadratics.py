@@ -270,4 +270,3 @@ def test_every_problem_introduces_itself(name, entry):
     problem = entry()
     assert problem.x0(4, Draw(0)).shape == (4,)
     assert entry(**problem.model_dump()) == problem
-    assert problem.needs_data == (not name.startswith("quadratic"))
