@@ -43,6 +43,11 @@ MAX_BOUND: Final = 2**31 - 1
 
 _PERSON = b"netcomp-draw-1"
 _WARM_UP = 12
+_CHUNK = 1 << 13
+_DENSE = 12
+"""Of more than one integer in this many, a mark each is faster than sorting."""
+_MANY = 2048
+"""From this many integers on a radix sort is faster."""
 _KEY = struct.Struct("<6Q")
 _STATE = struct.Struct("<3Q")
 
@@ -166,17 +171,29 @@ class Stream:
         the result unless its low half is below 2³² mod bound, in which case the word
         is skipped. Raises ValueError unless 1 ≤ bound ≤ `MAX_BOUND`.
         """
+        found = [self._some_below(bound, count)]
+        missing = count - found[0].size
+        while missing > 0:
+            found.append(self._some_below(bound, missing))
+            missing -= found[-1].size
+        return np.concatenate(found).astype(np.int64)
+
+    def _some_below(self, bound: int, count: int) -> NDArray[np.uint32]:
+        """Return what the next `count` words give for `below`: `count` integers or fewer."""
         if not 1 <= bound <= MAX_BOUND:
             raise ValueError(f"bound must be in 1..{MAX_BOUND}, not {bound}")
-        found: list[NDArray[np.int64]] = []
-        missing = count
-        while missing > 0:
-            products = (self.words64(missing) >> np.uint64(32)) * np.uint64(bound)
-            low = products & np.uint64(0xFFFF_FFFF)
-            kept = (products[low >= 2**32 % bound] >> np.uint64(32)).astype(np.int64)
-            found.append(kept)
-            missing -= kept.size
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        out = np.empty(count, dtype=np.uint32)
+        found = 0
+        # By chunks: fresh memory for all the words would cost more time than drawing them.
+        for start in range(0, count, _CHUNK):
+            products = self.words64(min(_CHUNK, count - start))
+            products >>= np.uint64(32)
+            products *= np.uint64(bound)
+            halves = products.astype("<u8", copy=False).view("<u4")
+            kept = halves[1::2][halves[::2] >= 2**32 % bound]
+            out[found : found + kept.size] = kept
+            found += kept.size
+        return out[:found]
 
     def distinct(self, bound: int, count: int) -> NDArray[np.int64]:
         """Return the first `count` distinct integers of the `below` sequence, sorted.
@@ -186,19 +203,43 @@ class Stream:
         """
         if not 0 <= count <= bound:
             raise ValueError(f"cannot draw {count} distinct integers below {bound}")
-        if 2 * count > bound:
-            keep = np.ones(bound, dtype=bool)
-            keep[self.distinct(bound, bound - count)] = False
-            return np.flatnonzero(keep)
-        drawn = np.empty(0, dtype=np.int64)
+        if count in (0, bound):
+            return np.arange(count, dtype=np.int64)
+        # Never more draws at a time than are missing, so that there are never too many.
+        if count > bound // _DENSE:
+            marked, fewer = np.zeros(bound, dtype=bool), min(count, bound - count)
+            missing = fewer
+            while missing > 0:
+                marked[self._some_below(bound, missing)] = True
+                missing = fewer - int(np.count_nonzero(marked))
+            return np.flatnonzero(marked if fewer == count else ~marked)
+        values = _in_order(self._some_below(bound, count), bound)
         while True:
-            values, first = np.unique(drawn, return_index=True)
-            if values.size >= count:
-                # Several may have come at once: keep those that came first.
-                return values if values.size == count else np.sort(drawn[np.sort(first)[:count]])
-            drawn = np.concatenate([drawn, self.below(bound, _more(bound, count, values.size))])
+            values = _without_repeats(values)
+            if values.size == count:
+                return values.astype(np.int64)
+            more = _in_order(self._some_below(bound, count - values.size), bound)
+            # Two runs in order, which this kind of sorting finds and merges.
+            values = np.concatenate([values, more])
+            values.sort(kind="stable")
 
 
-def _more(bound: int, count: int, have: int) -> int:
-    """Return how many draws will probably complete `count` distinct values."""
-    return 1 + int((count - have) * (1.02 + count / bound))
+def _in_order(values: NDArray[np.uint32], bound: int) -> NDArray[np.uint32]:
+    """Return the values below `bound` sorted.
+
+    For 16-bit keys numpy has a radix sort, which is linear in their number; what is left to
+    do after the leading 16 bits is little, and `stable` is a sort that makes use of it.
+    """
+    if values.size < _MANY:
+        return np.sort(values)
+    leading = np.empty(values.size, dtype=np.uint16)
+    np.right_shift(values, max(0, bound.bit_length() - 16), out=leading, casting="unsafe")
+    values = values.take(np.argsort(leading, kind="stable"))
+    values.sort(kind="stable")
+    return values
+
+
+def _without_repeats(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return sorted values each once."""
+    new = values[1:] != values[:-1]
+    return values if new.all() else values[np.concatenate(([True], new))]

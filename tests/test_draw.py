@@ -69,9 +69,22 @@ def test_distinct_is_the_recipe(key, bound, data):
 
 
 def test_distinct_of_many_is_the_recipe():
-    """The batches in which many values are drawn leave no trace in the result."""
-    for bound, count in [(100_000, 3000), (5000, 2500), (5000, 2501), (MAX_BOUND, 2000)]:
+    """Sorted or marked, in 16 bits or more, in one batch or several: no trace in the result."""
+    sizes = [(100_000, 3000), (5000, 2500), (5000, 2501), (MAX_BOUND, 2000), (MAX_BOUND, 9000)]
+    for bound, count in [*sizes, (100_000, 8333), (100_000, 8334), (65_536, 5000), (65_537, 5000)]:
         assert PlainStream(9).distinct(bound, count) == stream(9).distinct(bound, count).tolist()
+
+
+def test_none_and_all_are_drawn_without_a_word():
+    """Of an empty range too."""
+    for bound, count in [(0, 0), (1, 0), (1, 1), (7, 0), (7, 7)]:
+        assert list(range(count)) == stream(9).distinct(bound, count).tolist()
+
+
+def test_distinct_refuses_a_bound_beyond_32_bits():
+    """As `below` does: nothing wraps around."""
+    with pytest.raises(ValueError, match=f"{MAX_BOUND + 1}"):
+        stream(1).distinct(MAX_BOUND + 1, 5)
 
 
 def _plain(vector):
