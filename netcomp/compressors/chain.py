@@ -57,8 +57,9 @@ class Chain(Compressor):
         if indices is None:
             kept = v
         else:
+            kept = v.take(indices)
             with np.errstate(over="ignore"):
-                kept = v[indices] * np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
+                kept *= np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
         try:
             parts, values = self.quantizer.encode(kept, draw)
         except NotFinite as error:

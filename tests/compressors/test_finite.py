@@ -1,0 +1,75 @@
+"""The check for NaN and infinity that every compressor begins with, at every length and dtype."""
+
+import numpy as np
+import pytest
+
+from netcomp.compressors import parse_compressor
+from netcomp.compressors.base import all_finite, require_finite
+from netcomp.draw import Draw
+from netcomp.errors import NotFinite
+
+# Short ones are summed, long ones multiplied by rows of 8192; the last has a row begun.
+LENGTHS = [1, 7, 8192, 65_535, 65_536, 70_001]
+DTYPES = [np.float16, np.float32, np.float64]
+
+
+def places(length):
+    return sorted({0, length // 2, length - 1, min(8191, length - 1), min(65_536, length - 1)})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", LENGTHS)
+def test_one_bad_value_anywhere_is_found(length, dtype):
+    """NaN and both infinities, at both ends, in the middle and where rows begin and end."""
+    values = np.linspace(-1, 1, length).astype(dtype)
+    assert all_finite(values)
+    for place in places(length):
+        for bad in (np.nan, np.inf, -np.inf):
+            values[place] = bad
+            assert not all_finite(values)
+            with pytest.raises(NotFinite) as caught:
+                require_finite(values, Draw(1, 4, worker=3))
+            assert (place, 3, 4) == (caught.value.index, caught.value.worker, caught.value.round)
+            values[place] = 0.5
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_largest_values_are_finite(length, dtype):
+    """Where sums and squares overflow the vector is still accepted, and without a warning."""
+    for value in (np.finfo(dtype).max, np.finfo(dtype).min, np.finfo(dtype).smallest_subnormal):
+        require_finite(np.full(length, value, dtype=dtype), Draw(1))
+    mixed = np.full(length, np.finfo(dtype).max, dtype=dtype)
+    mixed[::2] *= -1
+    assert all_finite(mixed)
+
+
+def test_the_first_of_several_is_named():
+    """Infinities that would cancel in a sum, in different rows."""
+    values = np.zeros(100_000, dtype=np.float32)
+    values[[70_000, 9000, 99_999]] = np.inf, -np.inf, np.nan
+    with pytest.raises(NotFinite) as caught:
+        require_finite(values, Draw(1))
+    assert 9000 == caught.value.index
+
+
+def test_a_vector_may_have_strides():
+    """Every other value of another vector: only those count."""
+    values = np.ones(200_000, dtype=np.float32)
+    values[1::2] = np.nan
+    assert all_finite(values[::2])
+    assert not all_finite(values[1::2])
+
+
+@pytest.mark.parametrize("text", ["rand-k:k=1", "bernoulli:p=0.001", "perm-k", "top-k:k=1"])
+def test_what_is_not_kept_is_looked_at_too(text):
+    """A sparsifier that keeps next to nothing refuses a NaN it would not have sent."""
+    d = 100_000
+    compressor = parse_compressor(text).resolve(d, 1000)
+    v = np.ones(d, dtype=np.float32)
+    kept = compressor.compress(v, Draw(1, worker=5)).indices
+    left_out = int(np.setdiff1d(np.arange(d), kept)[50_000])
+    v[left_out] = np.nan
+    with pytest.raises(NotFinite) as caught:
+        compressor.compress(v, Draw(1, worker=5))
+    assert left_out == caught.value.index
