@@ -150,7 +150,11 @@ class Stream:
 
     def uniforms(self, count: int) -> NDArray[np.float64]:
         """Return `count` multiples of 2⁻⁵³, uniform in [0, 1): the top 53 bits of a word."""
-        return (self.words64(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        words = self.words64(count)
+        words >>= np.uint64(11)
+        values = words.astype(np.float64)
+        values *= 2.0**-53
+        return values
 
     def normals(self, count: int) -> NDArray[np.float64]:
         """Return `count` standard normal deviates (Box and Muller, pairs cos then sin).
@@ -159,10 +163,16 @@ class Stream:
         bit between platforms, so nothing on the wire depends on them.
         """
         pairs = (count + 1) // 2
-        u = self.uniforms(2 * pairs).reshape(2, pairs)
-        radius = np.sqrt(-2.0 * np.log1p(-u[0]))
-        angle = 2.0 * np.pi * u[1]
-        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+        radius, angle = self.uniforms(2 * pairs).reshape(2, pairs)
+        np.log1p(np.negative(radius, out=radius), out=radius)
+        radius *= -2.0
+        np.sqrt(radius, out=radius)
+        angle *= 2.0 * np.pi
+        out = np.empty((2, pairs))
+        np.cos(angle, out=out[0])
+        np.sin(angle, out=out[1])
+        out *= radius
+        return out.ravel()[:count]
 
     def below(self, bound: int, count: int) -> NDArray[np.int64]:
         """Return `count` integers, exactly uniform on [0, bound) (Lemire's rejection).

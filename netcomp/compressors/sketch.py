@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Self
 
 import numpy as np
@@ -34,6 +35,7 @@ MOST_GAUSSIANS: Final = 2**34
 _COLUMNS: Final = 1 << 12
 _TILE: Final = 1 << 14
 _KEPT: Final = 1 << 20
+"""The largest m·d whose Gaussians are kept, 8 MiB: of the last two keys, one a direction."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 Floats = NDArray[np.float64]
@@ -48,7 +50,8 @@ class Sketch(Compressor):
     The Gaussians are `Stream.normals` of the key all workers share, whose last bits may
     differ between processors: on one platform both ends decode the same bits, between two
     the vectors may differ by a relative 2⁻⁵⁰. They are drawn in tiles and never held all at
-    once unless there are few, so the sender draws them twice: time O(md), memory O(m + d).
+    once unless there are at most 2²⁰, so the sender of a long vector draws them twice and its
+    receiver once a message: time O(md), memory O(m + d).
     """
 
     m: Count
@@ -70,19 +73,15 @@ class Sketch(Compressor):
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
         require_finite(v, draw)
-        tiles: Iterable[Tile] = self._tiles(v.size, draw)
-        if self.m.value * v.size <= _KEPT:
-            tiles = list(tiles)
         products = np.zeros(self.m.value)
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, columns, gaussians in tiles:
+            for rows, columns, gaussians in self._gaussians(v.size, draw):
                 # Not a matrix product: its bits would depend on the number of threads.
                 products[rows] += (gaussians * v[columns]).sum(axis=1)
             sent = products.astype("<f4")
         values = None
         if np.isfinite(sent).all():
-            again = tiles if isinstance(tiles, list) else self._tiles(v.size, draw)
-            values = _reconstruct(sent, again, v.size)
+            values = _reconstruct(sent, self._gaussians(v.size, draw), v.size)
         if values is None:
             raise not_finite(int(np.argmax(np.abs(v))), draw)
         return Payload(v.size, None, values, (as_bytes(sent),), 32.0 * sent.size)
@@ -95,22 +94,15 @@ class Sketch(Compressor):
         sent = np.frombuffer(parts[0], dtype="<f4")
         values = None
         if np.isfinite(sent).all():
-            values = _reconstruct(sent, self._tiles(d, draw), d)
+            values = _reconstruct(sent, self._gaussians(d, draw), d)
         if values is None:
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return Payload(d, None, values, tuple(parts), 32.0 * sent.size)
 
-    def _tiles(self, d: int, draw: Draw) -> Iterator[Tile]:
-        """Yield the m × d Gaussians, always in this order and these pieces."""
-        stream = draw.shared().stream(Purpose.SPARSIFIER)
-        width = min(d, _COLUMNS)
-        height = _TILE // width
-        for left in range(0, d, width):
-            columns = slice(left, min(left + width, d))
-            for top in range(0, self.m.value, height):
-                rows = slice(top, min(top + height, self.m.value))
-                shape = (rows.stop - top, columns.stop - left)
-                yield rows, columns, stream.normals(shape[0] * shape[1]).reshape(shape)
+    def _gaussians(self, d: int, draw: Draw) -> Iterable[Tile]:
+        """Return the m × d Gaussians, always in the same order and pieces."""
+        few = self.m.value * d <= _KEPT
+        return (_kept if few else _tiles)(draw.shared(), self.m.value, d)
 
     def max_bytes(self, d: int) -> int:
         return 4 * self.m.value
@@ -131,6 +123,25 @@ class Sketch(Compressor):
     def theta(self, d: int, n: int, collection: Collection) -> float:
         # The workers' Gaussians are the same either way, so on one vector they say the same.
         return self.omega(d)
+
+
+def _tiles(shared: Draw, m: int, d: int) -> Iterator[Tile]:
+    """Draw the m × d Gaussians piece by piece."""
+    stream = shared.stream(Purpose.SPARSIFIER)
+    width = min(d, _COLUMNS)
+    height = _TILE // width
+    for left in range(0, d, width):
+        columns = slice(left, min(left + width, d))
+        for top in range(0, m, height):
+            rows = slice(top, min(top + height, m))
+            shape = (rows.stop - top, columns.stop - left)
+            yield rows, columns, stream.normals(shape[0] * shape[1]).reshape(shape)
+
+
+@lru_cache(maxsize=2)
+def _kept(shared: Draw, m: int, d: int) -> tuple[Tile, ...]:
+    """Return all pieces at once: both passes of a sender, and a server once a worker, need them."""
+    return tuple(_tiles(shared, m, d))
 
 
 def _reconstruct(sent: NDArray[Any], tiles: Iterable[Tile], d: int) -> Floats | None:
