@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
@@ -73,7 +74,7 @@ class Scaled(_Around):
         return replace(self, inner=self.inner.resolve(d, n))
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
-        payload = self._times(self.inner.compress(v, draw))
+        payload = self._times(self.inner.compress(v, draw), v)
         if not all_finite(payload.values):
             first = int(np.argmin(np.isfinite(payload.values)))
             index = first if payload.indices is None else int(payload.indices[first])
@@ -86,10 +87,16 @@ class Scaled(_Around):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return payload
 
-    def _times(self, payload: Payload) -> Payload:
+    def _times(self, payload: Payload, *sources: NDArray[Any]) -> Payload:
+        """Return λ times the payload, in its own memory unless that may be somebody else's."""
+        values = payload.values
+        others = [*sources, *(np.frombuffer(part, np.uint8) for part in payload.parts)]
+        mine = values.flags.owndata and values.flags.writeable
+        mine = mine and not any(np.may_share_memory(values, other) for other in others)
+        out = values if mine else np.empty_like(values)
         with np.errstate(over="ignore"):
-            values = payload.values * np.asarray(self.factor, dtype=payload.values.dtype)
-        return replace(payload, values=values)
+            np.multiply(values, np.asarray(self.factor, dtype=values.dtype), out=out)
+        return replace(payload, values=out)
 
     def max_bytes(self, d: int) -> int:
         return self.inner.max_bytes(d)
@@ -163,27 +170,34 @@ class FastCompressed(_Around):
         return resolved
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
-        left = v.copy()
-        payloads = []
-        for r in range(self.r):
+        counts, parts = bytearray(), list[memoryview]()
+
+        def message(left: NDArray[Any], r: int) -> Payload:
             payload = self.inner.compress(left, _sub(draw, r))  # c^r = C(v − v^r)
             with np.errstate(over="ignore"):
                 payload.add_to(left, -1.0)  # v − v^(r+1) = (v − v^r) − c^r
-            payloads.append(payload)
-        counts = memoryview(bytes(len(payload.parts) for payload in payloads))
-        parts = [part for payload in payloads for part in payload.parts]
-        return _sum(payloads, (counts, *parts))
+            counts.append(len(payload.parts))
+            parts.extend(payload.parts)
+            return payload
+
+        def messages() -> Iterator[Payload]:
+            left = v.copy()
+            for r in range(self.r):
+                yield message(left, r)
+
+        total = _sum(messages(), v.size)
+        return replace(total, parts=(memoryview(bytes(counts)), *parts))
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
         counts = bytes(parts[0]) if parts and parts[0].nbytes == self.r else b""
         if not counts or sum(counts) != len(parts) - 1:
             raise RemoteProtocolError(f"{len(parts)} parts that do not add up to {self.r} messages")
-        payloads, start = [], 1
-        for r, count in enumerate(counts):
-            of_one = parts[start : start + count]
-            payloads.append(self.inner.decode(of_one, d, _sub(draw, r)))
-            start += count
-        return _sum(payloads, tuple(parts))
+        starts = accumulate(counts, initial=1)
+        messages = (
+            self.inner.decode(parts[start : start + count], d, _sub(draw, r))
+            for r, (start, count) in enumerate(zip(starts, counts, strict=False))
+        )
+        return replace(_sum(messages, d), parts=tuple(parts))
 
     def max_bytes(self, d: int) -> int:
         return self.r * (1 + self.inner.max_bytes(d))
@@ -217,18 +231,44 @@ def _sub(draw: Draw, r: int) -> Draw:
     return draw.at(sub=draw.sub * 128 + 64 + r)
 
 
-def _sum(payloads: Sequence[Payload], parts: tuple[memoryview, ...]) -> Payload:
-    """Return the sum of payloads as one, in float64: sparse as long as that is smaller."""
-    d = payloads[0].dim
-    bits = sum(payload.paper_bits for payload in payloads)
-    places = [payload.indices for payload in payloads if payload.indices is not None]
-    if len(places) == len(payloads) and 4 * sum(map(len, places)) <= d:
-        indices, inverse = np.unique(np.concatenate(places), return_inverse=True)
-        values = np.concatenate([payload.values for payload in payloads])
-        summed = np.bincount(inverse, weights=values, minlength=indices.size)
-        total = np.asarray(summed, dtype=np.float64)
-        return Payload(d, indices, total, parts, bits)
-    dense = np.zeros(d)
-    for payload in payloads:
-        payload.add_to(dense)
-    return Payload(d, None, dense, parts, bits)
+def _sum(messages: Iterable[Payload], d: int) -> Payload:
+    """Return the sum of payloads, without parts, in float64: sparse as long as that is smaller.
+
+    Each is let go before the next is asked for: two at once would cost a vector's memory more.
+    """
+    places: list[NDArray[np.int64]] = []
+    values: list[NDArray[np.floating[Any]]] = []
+    dense: NDArray[np.float64] | None = None
+    bits, kept = 0.0, 0
+    for payload in messages:
+        bits += payload.paper_bits
+        kept += payload.values.size
+        if dense is None and payload.indices is not None and 4 * kept <= d:
+            places.append(payload.indices)
+            values.append(payload.values)
+        else:
+            if dense is None:
+                dense = np.zeros(d)
+                while places:
+                    dense[places.pop(0)] += values.pop(0)
+            payload.add_to(dense)
+        del payload
+    if dense is not None:
+        return Payload(d, None, dense, (), bits)
+    indices = _union(places)
+    rank = np.empty(d, dtype=np.int32)
+    rank[indices] = np.arange(indices.size, dtype=np.int32)
+    total = np.zeros(indices.size)
+    for where, what in zip(places, values, strict=True):
+        total[rank[where]] += what
+    return Payload(d, indices, total, (), bits)
+
+
+def _union(places: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the indices that occur, increasing."""
+    joined = np.concatenate(places)
+    # Most sparsifiers give increasing ones, and this kind of sorting only merges those.
+    joined.sort(kind="stable")
+    new = np.ones(joined.size, dtype=bool)
+    np.not_equal(joined[1:], joined[:-1], out=new[1:])
+    return joined[new]

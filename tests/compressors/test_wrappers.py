@@ -1,9 +1,11 @@
 """sketch, fcc and scale: their formulas written out again, and their constants where attained."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from netcomp.compressors import FastCompressed, Sketch
+from netcomp.compressors import All, Chain, Count, FastCompressed, Quantizer, RandK, Scaled, Sketch
 from netcomp.draw import ALL, Purpose, Stream
 from netcomp.errors import NotFinite, RemoteProtocolError
 from support.notations import key, resolved
@@ -91,6 +93,39 @@ def test_sketch_never_holds_the_matrix(monkeypatch):
     assert (2 * m * d, True) == (sum(asked), max(asked) <= 16384)
     compressor.decode(payload.parts, d, key())
     assert 3 * m * d == sum(asked)
+
+
+def test_kept_gaussians_are_those_drawn_piece_by_piece(monkeypatch):
+    """A server that decodes n workers' messages draws once, and gets the same bits."""
+    compressor, keys = resolved("sketch:9", 5000, 4), [key(i) for i in range(4)]
+    messages = [compressor.compress(vector(5000, i), draw) for i, draw in enumerate(keys)]
+    decoded = [
+        compressor.decode(message.parts, 5000, draw).values.tobytes()
+        for message, draw in zip(messages, keys, strict=True)
+    ]
+    assert [message.values.tobytes() for message in messages] == decoded
+    monkeypatch.setattr("netcomp.compressors.sketch._KEPT", 0)
+    again = [compressor.compress(vector(5000, i), draw) for i, draw in enumerate(keys)]
+    assert decoded == [message.values.tobytes() for message in again]
+    assert [bytes(m.parts[0]) for m in messages] == [bytes(m.parts[0]) for m in again]
+
+
+def test_few_gaussians_are_drawn_once_a_round(monkeypatch):
+    """By a sender and all who decode; another round or direction has others."""
+    asked = []
+    original = Stream.normals
+
+    def normals(self, count):
+        asked.append(count)
+        return original(self, count)
+
+    monkeypatch.setattr(Stream, "normals", normals)
+    compressor = resolved("sketch:7", 300, 4)
+    for round_ in (901, 902):
+        for worker in range(4):
+            draw = key(worker, round_)
+            compressor.decode(compressor.compress(vector(300), draw).parts, 300, draw)
+    assert 2 * 7 * 300 == sum(asked)
 
 
 def test_sketch_refuses_what_leaves_the_range_of_float32():
@@ -236,6 +271,43 @@ def test_the_error_of_scale_is_attained():
     for t in range(10):
         expected = unscaled.compress(v, key(0, t)).dense()
         np.testing.assert_allclose(scaled.compress(v, key(0, t)).dense(), expected, rtol=1e-15)
+
+
+@dataclass(frozen=True)
+class Bare(Quantizer):
+    """32-bit floats whose part is the memory of the values, the input's own where it can be."""
+
+    def omega(self, m):
+        return 0.0
+
+    def max_bytes(self, m):
+        return 4 * m
+
+    def bits(self, m):
+        return 32.0 * m
+
+    def encode(self, values, draw):
+        raw = values.astype(np.float32, copy=False)
+        return (memoryview(raw).cast("B"),), raw
+
+    def decode(self, parts, m):
+        return np.frombuffer(parts[0], np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sparsifier", [All(), RandK(Count("5"))])
+def test_scale_writes_into_no_memory_but_its_own(dtype, sparsifier):
+    """Neither the input nor the parts are scaled, though a payload's values may be either."""
+    scaled, v = Scaled(0.5, Chain(sparsifier, Bare())), vector(41, dtype=dtype)
+    before = v.copy()
+    payload = scaled.compress(v, key())
+    plain = scaled.inner.compress(v, key())
+    assert before.tobytes() == v.tobytes()
+    assert [bytes(part) for part in plain.parts] == [bytes(part) for part in payload.parts]
+    assert (plain.values * np.float32(0.5)).tolist() == payload.values.tolist()
+    part = memoryview(bytearray(payload.parts[0]))
+    assert payload.values.tolist() == scaled.decode([part], 41, key()).values.tolist()
+    assert bytes(payload.parts[0]) == bytes(part)
 
 
 def test_scale_refuses_what_overflows():

@@ -1,0 +1,78 @@
+"""Memory of one message: at most three times the vector, its result included.
+
+Traced, not timed: numpy reports every array to tracemalloc, so the figures are the same on any
+machine, and at this length nothing else counts.
+"""
+
+import tracemalloc
+from functools import cache
+
+import numpy as np
+import pytest
+
+from support.notations import ATOMS, key, resolved
+
+D, N = 1 << 20, 10
+LIMIT = 3.0
+# Of m = 10 % the Gaussians would take minutes; with two each end draws them piece by piece.
+TEXTS = [text.replace("m=10%", "m=2") for text in ATOMS]
+WRAPPED = [text for text in TEXTS if text.startswith("fcc:")]
+TOO_MUCH = {
+    "natural:coding=entropy": "the symbols of a whole vector are made at once",
+    **{text: "rounds a whole vector in float64" for text in ATOMS if text.startswith("round:")},
+}
+
+
+def vector():
+    return np.random.default_rng(1).standard_normal(D).astype(np.float32)
+
+
+def traced(work):
+    """Return what `work` returns, and the most memory it took in multiples of the vector."""
+    tracemalloc.start()
+    try:
+        result = work()
+        return result, tracemalloc.get_traced_memory()[1] / (4 * D)
+    finally:
+        tracemalloc.stop()
+
+
+@cache
+def peaks(text):
+    """Return the peaks of compress and decode, and the size of the payload, in vectors."""
+    compressor, v = resolved(text, D, N), vector()
+    payload, sent = traced(lambda: compressor.compress(v, key(1)))
+    parts = [memoryview(bytes(part)) for part in payload.parts]
+    del payload
+    _, received = traced(lambda: compressor.decode(parts, D, key(1)))
+    return sent, received, sum(part.nbytes for part in parts) / (4 * D)
+
+
+def marked(text):
+    marks = pytest.mark.xfail(reason=TOO_MUCH.get(text, ""), strict=True)
+    return pytest.param(text, marks=marks if text in TOO_MUCH else ())
+
+
+@pytest.mark.parametrize("text", [marked(text) for text in TEXTS if text not in WRAPPED])
+def test_a_message_takes_three_vectors_at_most(text):
+    """Compressing and decoding a float32 vector, each with the payload it returns."""
+    sent, received, _ = peaks(text)
+    assert sent <= LIMIT
+    assert received <= LIMIT
+
+
+@pytest.mark.parametrize("text", WRAPPED)
+def test_fcc_adds_what_is_left_over_and_a_sum(text):
+    """Where the sum is dense: one inner message, what is left over, the sum, and what is sent."""
+    inner = text.partition("(")[2].removesuffix(")")
+    sent, received, size = peaks(text)
+    inner_sent, inner_received, _ = peaks(inner)
+    assert sent <= max(LIMIT, inner_sent + 1.0 + 2.0 + size)
+    assert received <= max(LIMIT, inner_received + 2.0 + size)
+
+
+def test_the_trace_sees_arrays():
+    """Without this a numpy that does not report its memory would pass everything."""
+    array, peak = traced(lambda: np.ones(D, dtype=np.float32))
+    assert D == array.size
+    assert abs(peak - 1.0) < 0.01
