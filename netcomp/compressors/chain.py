@@ -93,8 +93,9 @@ class Chain(Compressor):
 
     @property
     def parts(self) -> int:
-        # A quantizer that does not say has at most two: a head, and the values.
-        return self.sparsifier.index_parts + int(getattr(self.quantizer, "parts", 2))
+        announced = getattr(self.quantizer, "parts", None)
+        written = _written(self.quantizer) if announced is None else int(announced)
+        return self.sparsifier.index_parts + written
 
     @property
     def workers(self) -> int:
@@ -181,3 +182,12 @@ class Chain(Compressor):
         # the mean errs by q · (scale/n)² · ω_q = ω_q / q of its square.
         coarse = self._coarseness(d)
         return None if coarse is None else coarse * self.sparsifier.scale(d) / n
+
+
+def _written(quantizer: Quantizer) -> int:
+    """Return how many parts a quantizer that has no `parts` writes: as many as of these values.
+
+    Two at least, a head and the values, since of others it may write more than of these.
+    """
+    samples = np.array([[1.0, -0.5, 0.25], [0.0, 0.0, 0.0]], dtype=np.float32)
+    return max(2, *(len(quantizer.encode(values, Draw(0))[0]) for values in samples))

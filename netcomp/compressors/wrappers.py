@@ -163,10 +163,7 @@ class FastCompressed(_Around):
 
     def resolve(self, d: int, n: int) -> Self:
         resolved = replace(self, inner=self.inner.resolve(d, n))
-        if resolved.parts > MAX_PARTS:
-            raise SpecError(
-                "fcc.r", f"r = {self.r} makes {resolved.parts} parts, more than {MAX_PARTS}"
-            )
+        _require_few(resolved.parts, self.r)
         return resolved
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
@@ -186,6 +183,8 @@ class FastCompressed(_Around):
                 yield message(left, r)
 
         total = _sum(messages(), v.size)
+        # A quantizer that does not announce its parts may write more than were expected.
+        _require_few(1 + len(parts), self.r)
         return replace(total, parts=(memoryview(bytes(counts)), *parts))
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
@@ -225,6 +224,11 @@ class FastCompressed(_Around):
         if omega is None or collection == "same" or self.correlated or self.shared:
             return omega
         return omega / n
+
+
+def _require_few(parts: int, r: int) -> None:
+    if parts > MAX_PARTS:
+        raise SpecError("fcc.r", f"r = {r} makes {parts} parts, more than {MAX_PARTS}")
 
 
 def _sub(draw: Draw, r: int) -> Draw:
