@@ -17,7 +17,7 @@ from support.notations import ALL_TEXTS, QUANTIZERS, key, names, resolved
 from support.payloads import KEY, NOTATIONS, PATH, D, N, draw, entry, vector
 
 GOLDEN = json.loads(PATH.read_text())
-MUTATIONS = 20_000
+CONTAINERS, PARTS = 25_000, 75_000
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
 
 
@@ -182,69 +182,81 @@ def test_what_nobody_else_could_load_is_not_dumped():
 # Hostile bytes
 
 
-def mutated(rng, data, others):
+def edits(seed, count):
+    """Return `count` lists of one to three edits, as (way, position, value, length)."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(0, [6, 2**20, 256, 2**8], (count, 3, 4)).tolist()
+    return [of_one[:n] for of_one, n in zip(numbers, rng.integers(1, 4, count), strict=True)]
+
+
+def mutated(data, how, others):
     """Return data with a few bytes set, cut, repeated, inserted, or joined to another's."""
     raw = bytearray(data)
-    for _ in range(rng.integers(1, 4)):
-        at = int(rng.integers(0, len(raw) + 1))
-        match int(rng.integers(0, 6)):
-            case 0 | 1 if raw:
-                raw[at % len(raw)] = rng.integers(0, 256)
-            case 2 if raw:
-                raw[at % len(raw)] ^= 1 << int(rng.integers(0, 8))
-            case 3:
-                del raw[at : at + int(rng.integers(1, 9))]
-            case 4:
-                raw[at:at] = rng.bytes(int(rng.integers(1, 9)))
-            case 5:
-                raw[at:] = others[int(rng.integers(0, len(others)))][at:]
-            case _:
-                pass
+    for way, position, value, length in how:
+        at, size = position % (len(raw) + 1), 1 + length % 8
+        if way == 3:
+            del raw[at : at + size]
+        elif way == 4:
+            raw[at:at] = (value * (2 * length + 1) % 2**64).to_bytes(8, "little")[:size]
+        elif way == 5:
+            raw[at:] = others[position % len(others)][at:]
+        elif raw:
+            at %= len(raw)
+            raw[at] = value if way < 2 else raw[at] ^ 1 << value % 8
     return bytes(raw)
 
 
+def sound(compressor, payload, d, draw):
+    """Assert that a payload is one: finite, of dimension d, and the same when it travels again."""
+    dense = payload.dense()
+    assert (d, (d,)) == (payload.dim, dense.shape)
+    assert np.isfinite(dense).all()
+    if payload.indices is not None:
+        assert len(set(payload.indices.tolist())) == payload.values.size
+    again = compressor.decode(payload.parts, d, draw)
+    assert dense.tobytes() == again.dense().tobytes()
+    assert payload.paper_bits == again.paper_bits
+
+
 def test_mutated_containers_decode_or_are_refused():
-    """20,000 mutations: a payload of an announced dimension, or RemoteProtocolError; no other."""
+    """25,000 mutations: a payload of an announced dimension, or RemoteProtocolError; no other."""
     valid = []
     for text in ALL_TEXTS:
         for d, n in ((1, 2), (12, 4), (41, 5)):
             compressor, payload = made(text, d, n)
             valid.append(dump(payload, compressor, d))
-    rng = np.random.default_rng(11)
-    accepted = 0
-    for i in range(MUTATIONS):
-        data = mutated(rng, valid[i % len(valid)], valid)
+    accepted, draw = 0, key(1)
+    for i, how in enumerate(edits(11, CONTAINERS)):
+        data = mutated(valid[i % len(valid)], how, valid)
         try:
-            compressor, payload = load(data, key(1), largest=5000)
+            compressor, payload = load(data, draw, largest=5000)
         except RemoteProtocolError:
             continue
         accepted += 1
-        dense = payload.dense()
-        assert (payload.dim,) == dense.shape
-        assert np.isfinite(dense).all()
-        if payload.indices is not None:
-            assert np.unique(payload.indices).size == payload.values.size
-        again = dump(payload, compressor, payload.dim)
-        assert dense.tobytes() == load(again, key(1), largest=5000)[1].dense().tobytes()
+        sound(compressor, payload, payload.dim, draw)
+        assert compressor == load(dump(payload, compressor, payload.dim), draw, largest=5000)[0]
     # Values and signs may be anything, so a good part of the mutations is still a payload.
-    assert 500 < accepted < MUTATIONS
+    assert 500 < accepted < CONTAINERS
 
 
 def test_mutated_parts_decode_or_are_refused():
-    """20,000 mutations of the parts alone, which get past no header: the same."""
-    rng = np.random.default_rng(12)
+    """75,000 mutations of the parts alone, which get past no header: the same."""
     made_of = [(*made(text, d, n), d) for text in ALL_TEXTS for d, n in ((12, 4), (41, 5))]
-    for i in range(MUTATIONS):
-        compressor, payload, d = made_of[i % len(made_of)]
-        parts = [bytes(part) for part in payload.parts]
-        at = int(rng.integers(0, len(parts)))
-        parts[at] = mutated(rng, parts[at], parts)
+    valid = [[bytes(part) for part in payload.parts] for _, payload, _ in made_of]
+    accepted, draw = 0, key(1)
+    for i, how in enumerate(edits(12, PARTS)):
+        (compressor, _, d), parts = made_of[i % len(valid)], list(valid[i % len(valid)])
+        # What another compressor's part would have had in its place, of the same dimension or not.
+        others = [*parts, *valid[(i + how[0][1]) % len(valid)]]
+        at = how[0][1] % len(parts)
+        parts[at] = mutated(parts[at], how, others)
         try:
-            found = compressor.decode([memoryview(part) for part in parts], d, key(1))
+            payload = compressor.decode([memoryview(part) for part in parts], d, draw)
         except RemoteProtocolError:
             continue
-        assert (d,) == found.dense().shape
-        assert np.isfinite(found.dense()).all()
+        accepted += 1
+        sound(compressor, payload, d, draw)
+    assert 500 < accepted < PARTS
 
 
 @seeded
