@@ -13,8 +13,7 @@ from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import LAWS, check_compressor, evidence, hostile
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import SpecError
-from support import bad_compressors
-from support.bad_compressors import CULPRITS, HangsOnNumbers, Honest
+from support.bad_compressors import CULPRITS, HangsOnNumbers, Honest, MissingScale
 from support.notations import ATOMS
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
@@ -40,23 +39,21 @@ def test_somebody_elses_compressor_keeps_every_law():
 
 @pytest.mark.parametrize("name", CULPRITS)
 def test_what_is_wrong_is_found_by_the_law_that_names_it(name):
-    culprit = getattr(bad_compressors, name)()
-    workers = (1, 3) if CULPRITS[name] == "key-matters" else (3,)
-    (finding,) = check_compressor(
-        culprit, dims=(1, 2, 7, 64), workers=workers, laws=[CULPRITS[name]]
-    )
+    culprit, law = CULPRITS[name]
+    workers = (1, 3) if law == "key-matters" else (3,)
+    (finding,) = check_compressor(culprit(), dims=(1, 2, 7, 64), workers=workers, laws=[law])
     assert not finding.passed
     assert finding.detail
 
 
 def test_every_law_has_a_culprit():
     """No law is there that nothing breaks."""
-    assert set(LAWS) == set(CULPRITS.values())
+    assert set(LAWS) == {law for _, law in CULPRITS.values()}
 
 
 def test_what_is_wrong_does_not_hide_what_is_right():
     """A missing d/k is no fault of bytes, keys, errors or notation."""
-    findings = check_compressor(bad_compressors.MissingScale(), dims=(2, 20), workers=(3,))
+    findings = check_compressor(MissingScale(), dims=(2, 20), workers=(3,))
     assert {"unbiased", "b1", "b2"} == set(broken(findings))
 
 
