@@ -10,7 +10,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 import pytest
 
-from netcomp.compressors import Adaptive, Bernoulli, PermK, RandK, perm_k, rand_k
+from netcomp.compressors import Adaptive, Bernoulli, PermK, RandK, perm_k, rand_k, sketch
 from netcomp.draw import ALL, Draw, Purpose, Stream
 from support.notations import ALL_TEXTS, key, resolved
 from support.recipe import PlainStream, plain_block
@@ -279,9 +279,10 @@ def test_every_part_draws_from_a_stream_of_its_own(text, monkeypatch):
         asked.append((self, purpose))
         return original(self, purpose)
 
+    compressor = resolved(text, 41, 5)
     monkeypatch.setattr(Draw, "stream", stream)
     perm_k._permutations.cache_clear()
-    compressor = resolved(text, 41, 5)
+    sketch._kept.cache_clear()
     compressor.compress(np.arange(1.0, 42.0), key(1))
     assert len(asked) == len(set(asked))
     shared = "perm-k" in text or "sketch" in text
