@@ -63,6 +63,7 @@ class Purpose(IntEnum):
     INIT = 6
     JITTER = 7
     SPLIT = 8
+    DATA = 9
 
 
 class Direction(IntEnum):

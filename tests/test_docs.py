@@ -39,6 +39,12 @@ PAGES = [
 COMMANDS = typer.main.get_command(app).commands
 
 
+def parameters(command):
+    """Return the parameters of a command, and of those below it."""
+    below = getattr(command, "commands", {}).values()
+    return [*command.params, *(one for part in below for one in parameters(part))]
+
+
 def named(page):
     return pytest.param(page, id=str(page.relative_to(ROOT)))
 
@@ -112,7 +118,7 @@ def test_every_option_of_a_command_is_in_its_section_and_no_other(name):
     text = section(DOCS / "cli.md", f"netcomp {name}")
     options = {
         text
-        for parameter in COMMANDS[name].params
+        for parameter in parameters(COMMANDS[name])
         if parameter.param_type_name == "option"
         for text in (*parameter.opts, *parameter.secondary_opts)
     } | {"--help"}
@@ -132,7 +138,7 @@ def test_options_shown_in_examples_exist():
     options = {
         text
         for command in COMMANDS.values()
-        for parameter in command.params
+        for parameter in parameters(command)
         for text in (*parameter.opts, *parameter.secondary_opts)
     }
     for page in PAGES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from netcomp.cli.check import check_command
+from netcomp.cli.data import app as data_app
 from netcomp.cli.experiments import compare_command, run_command
 from netcomp.cli.listing import list_command
 from netcomp.cli.roles import server_command, worker_command
@@ -25,3 +26,4 @@ app.command("server")(server_command)
 app.command("worker")(worker_command)
 app.command("list")(list_command)
 app.command("check")(check_command)
+app.add_typer(data_app, name="data")

@@ -17,14 +17,14 @@ the transformed ones, whose last bits may differ between builds of numpy.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.data.dataset import Dataset
+from netcomp.data.dataset import Dataset, digest_of
+from netcomp.data.preprocess import standardised
 
 __all__ = ["BUILTIN", "breast_cancer", "diabetes", "digits", "digits_pairs"]
 
@@ -38,7 +38,7 @@ def breast_cancer() -> Dataset:
     raw, labels = _shipped("load_breast_cancer")
     targets = np.where(labels > 0, 1.0, -1.0)
     return Dataset(
-        "breast_cancer", _standardised(raw), targets, _digest("breast_cancer", raw, labels)
+        "breast_cancer", standardised(raw), targets, digest_of("breast_cancer", raw, labels)
     )
 
 
@@ -46,14 +46,14 @@ def diabetes() -> Dataset:
     """Return the diabetes regression data, features and targets standardised."""
     raw, progress = _shipped("load_diabetes", scaled=False)
     return Dataset(
-        "diabetes", _standardised(raw), _standardised(progress), _digest("diabetes", raw, progress)
+        "diabetes", standardised(raw), standardised(progress), digest_of("diabetes", raw, progress)
     )
 
 
 def digits() -> Dataset:
     """Return the 8 x 8 digits, pixels in [0, 1]; label +1 for odd digits, else -1."""
     raw, digit = _shipped("load_digits")
-    return Dataset("digits", raw / _WHITE, _odd(digit), _digest("digits", raw, digit))
+    return Dataset("digits", raw / _WHITE, _odd(digit), digest_of("digits", raw, digit))
 
 
 def digits_pairs() -> Dataset:
@@ -63,7 +63,7 @@ def digits_pairs() -> Dataset:
     first, second = np.triu_indices(pixels.shape[1])
     features = np.hstack([pixels, pixels[:, first] * pixels[:, second]])
     features /= np.sqrt(np.mean(np.sum(features**2, axis=1)))
-    return Dataset("digits-pairs", features, _odd(digit), _digest("digits-pairs", raw, digit))
+    return Dataset("digits-pairs", features, _odd(digit), digest_of("digits-pairs", raw, digit))
 
 
 BUILTIN: dict[str, Callable[[], Dataset]] = {
@@ -83,19 +83,5 @@ def _shipped(loader: str, **options: Any) -> tuple[_Array, _Array]:
     return np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
 
 
-def _standardised(values: _Array) -> _Array:
-    centred = values - values.mean(axis=0)
-    deviation = centred.std(axis=0)
-    scaled: _Array = centred / np.where(deviation > 0, deviation, 1.0)
-    return scaled
-
-
 def _odd(digit: _Array) -> _Array:
     return np.where(digit % 2 == 1, 1.0, -1.0)
-
-
-def _digest(name: str, *arrays: _Array) -> str:
-    content = hashlib.sha256(name.encode())
-    for array in arrays:
-        content.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    return content.hexdigest()

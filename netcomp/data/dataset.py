@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -10,13 +12,15 @@ from numpy.typing import NDArray
 
 from netcomp.errors import DataError
 
-__all__ = ["Dataset", "Matrix", "Shard"]
+__all__ = ["Dataset", "Matrix", "Shard", "digest_of"]
 
 Matrix: TypeAlias = Any
 """A float64 matrix of shape (rows, d): a numpy array, or CSR of scipy.sparse.
 
 It is `Any` because scipy ships no annotations; scipy itself is not imported here.
 """
+
+_SHOWN = 5  # labels in a message: enough to recognise the set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +43,19 @@ class Dataset:
     `features` is (rows, d) and `targets` (rows,), both float64. `digest` is the
     SHA-256 of the content in hexadecimal: two ends with the same digest hold the
     same rows. Nobody writes to the arrays; loads are shared within a process.
+
+    `source` is the path it was read from, empty where there is none, and `line_of` says
+    in which line of it a row (from 0) stands. `partial` are the rows of one worker only,
+    of a data set that nobody holds as a whole.
     """
 
     name: str
     features: Matrix
     targets: NDArray[np.float64]
     digest: str
+    source: str = ""
+    line_of: Callable[[int], int | None] | None = None
+    partial: bool = False
 
     @property
     def rows(self) -> int:
@@ -56,6 +67,11 @@ class Dataset:
         """The number d of features, without any bias column."""
         return int(self.features.shape[1])
 
+    @property
+    def sparse(self) -> bool:
+        """Whether the features are CSR."""
+        return not isinstance(self.features, np.ndarray)
+
     def take(self, rows: NDArray[np.int64]) -> Shard:
         """Return the given rows (indices from 0, in the order given) as a copy."""
         return Shard(self.features[rows], self.targets[rows])
@@ -64,15 +80,41 @@ class Dataset:
         """Return the data set with its two labels as -1 (the smaller) and +1.
 
         This is decided over all rows, before sharding: a shard may hold one label
-        only. Raises `DataError` unless there are exactly two distinct labels.
+        only. Where only a worker's own rows are here, the labels must be -1 and +1
+        already. Raises `DataError`, with the line of the first label too many, unless
+        there are exactly two distinct labels.
         """
-        labels = np.unique(self.targets)
+        labels, first = np.unique(self.targets, return_index=True)
+        if self.partial:
+            if not np.isin(labels, (-1.0, 1.0)).all():
+                raise self.error(
+                    "labels of a worker's own rows must be -1 and +1, or problem.positive must"
+                    f" say which are +1; found {_listed(labels)}"
+                )
+            return self
         if labels.size != 2:  # noqa: PLR2004 - a binary problem has two classes
-            shown = ", ".join(f"{label:g}" for label in labels[:5])
-            more = ", …" if labels.size > 5 else ""  # noqa: PLR2004 - enough to recognise the set
-            raise DataError(
-                self.name,
+            hint = "; problem.classes or problem.positive says which are meant"
+            raise self.error(
                 "a logistic problem needs exactly two distinct labels,"
-                f" found {labels.size} ({shown}{more})",
+                f" found {labels.size} ({_listed(labels)}){hint if labels.size > 1 else ''}",
+                row=int(np.sort(first)[2]) if labels.size > 1 else None,
             )
         return replace(self, targets=np.where(self.targets == labels[1], 1.0, -1.0))
+
+    def error(self, reason: str, row: int | None = None) -> DataError:
+        """Return the error of what is wrong with the data; `row` (from 0) is where, if known."""
+        line = None if row is None or self.line_of is None else self.line_of(row)
+        return DataError(self.source or self.name, reason, line)
+
+
+def digest_of(name: str, *arrays: NDArray[Any]) -> str:
+    """Return the SHA-256, in hexadecimal, of a name and of arrays as float64."""
+    content = hashlib.sha256(name.encode())
+    for array in arrays:
+        content.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return content.hexdigest()
+
+
+def _listed(labels: NDArray[np.float64]) -> str:
+    more = ", …" if labels.size > _SHOWN else ""
+    return ", ".join(f"{label:g}" for label in labels[:_SHOWN]) + more

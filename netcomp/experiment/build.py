@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import cached_property
+from dataclasses import asdict, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netcomp.algorithms import ALGORITHMS, Composition, Plan, compose
 from netcomp.constants import Constant, Constants, exact
-from netcomp.data import BUILTIN, SPLITS, Dataset, load
+from netcomp.data import (
+    SPLITS,
+    Dataset,
+    Own,
+    Preparation,
+    Split,
+    SplitRule,
+    data_folders,
+    load,
+    needs_no_file,
+    parse_split,
+)
 from netcomp.draw import Draw
 from netcomp.errors import DataError, RemoteProtocolError, SpecError
 from netcomp.experiment.spec import ProblemSpec, Spec
@@ -30,7 +40,7 @@ from netcomp.roles import Array, WorkerRole
 from netcomp.wire.documents import Begin, Known, Ready, Welcome
 from netcomp.wire.messages import VECTOR_OVERHEAD
 
-__all__ = ["Experiment", "data_folders", "load_local"]
+__all__ = ["Experiment", "load_local"]
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64),
@@ -38,43 +48,87 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def data_folders() -> list[Path]:
-    """Return the folders NETCOMP_DATA names, separated as in PATH."""
-    return [Path(part) for part in os.environ.get("NETCOMP_DATA", "").split(os.pathsep) if part]
+_NUMBER = "{worker}"
+_KEPT = 2  # data sets prepared, and splits: a process needs one for all its workers
+
+
+@lru_cache(maxsize=_KEPT)
+def _prepared(data: Dataset, preparation: Preparation) -> Dataset:
+    return preparation.rows(data)
+
+
+@lru_cache(maxsize=_KEPT)
+def _dealt(rule: SplitRule, data: Dataset, workers: int, draw: Draw) -> Split:
+    return rule.deal(data, workers, draw)
 
 
 class _Oracles:
     """The local functions of a problem: data loaded, split and wrapped, worker by worker."""
 
-    def __init__(self, spec: ProblemSpec, problem: Problem, workers: int, seed: int) -> None:
+    def __init__(
+        self,
+        spec: ProblemSpec,
+        problem: Problem,
+        workers: int,
+        seed: int,
+        own_data: str | None = None,
+    ) -> None:
         self.problem = problem
         self.workers = workers
         self.draw = Draw(seed)
+        self.own = isinstance(parse_split(spec.split), Own)
         self._spec = spec
+        self._name = own_data or spec.data
+
+    @cached_property
+    def _rows(self) -> Dataset | None:
+        """The rows that are split, with the labels they came with."""
+        if self._name is None:
+            if self.own:
+                raise SpecError("problem.split", "own: each worker is to be started with --data")
+            return None
+        data = load(self._name, data_folders())
+        if self.own:
+            data = replace(data, partial=True)
+        return _prepared(data, self._spec.preparation)
 
     @cached_property
     def data(self) -> Dataset | None:
         """The data set, prepared; None where the problem makes its own. Raises `DataError`."""
-        if self._spec.data is None:
+        if self._rows is None:
             return None
-        return self.problem.prepare(load(self._spec.data, data_folders()))
+        return self.problem.prepare(self._spec.preparation.signs(self._rows))
 
     @cached_property
-    def parts(self) -> tuple[Sequence[NDArray[np.int64]], int]:
-        """The rows of each worker, and how many are dropped; raises `SpecError`."""
-        if self.data is None:
-            return (), 0
-        split = SPLITS.get(self._spec.split)(self.data.rows, self.workers, self.draw)
-        return split.parts, split.dropped
+    def split(self) -> Split:
+        """Which rows are whose; raises `SpecError` or `DataError`."""
+        if self._rows is None:
+            return Split((), 0)
+        return _dealt(parse_split(self._spec.split), self._rows, self.workers, self.draw)
+
+    @cached_property
+    def digest(self) -> str:
+        """What all who hold the same data, prepared and split alike, have in common.
+
+        Empty where there are no data, or none in common.
+        """
+        if self._rows is None or self.own:
+            return ""
+        return self.split.digest(self._spec.preparation.digest(self._rows))
 
     def oracle(self, worker: int) -> LocalOracle:
         """Return f_i."""
-        shard = None if self.data is None else self.data.take(self.parts[0][worker])
+        shard = None if self.data is None else self.data.take(self.split.parts[worker])
         return self.problem.oracle(shard, worker, self.workers, self.draw)
 
 
-def load_local(welcome: Welcome, data: str | None = None, *, trusted: bool = False) -> Local:
+def load_local(
+    welcome: Welcome, data: str | None = None, *, trusted: bool = False, slots: int = 1
+) -> Local:
     """Load what a worker needs, as the server's spec says; `data` is its own choice instead.
+
+    In `data` "{worker}" stands for the worker's number; where all `slots` workers of a process
+    are to have rows of their own it must be there.
 
     Unless the server is `trusted` its spec may only name what is registered here, and data
     that is built in or lies in a folder of NETCOMP_DATA: neither modules to import nor paths.
@@ -85,19 +139,22 @@ def load_local(welcome: Welcome, data: str | None = None, *, trusted: bool = Fal
         dtype = _DTYPES[welcome.spec["dtype"]]
         if not trusted:
             _refuse_reaching_out(tree["problem"], own_data=data is not None)
-        if data is not None:
-            tree["problem"] = tree["problem"] | {"data": data}
         spec = Spec.parse(tree)
     except (AttributeError, KeyError, TypeError) as error:
         raise RemoteProtocolError(f"the server's spec makes no sense here: {error}") from None
     problem = spec.problem_object()
-    oracles = _Oracles(spec.problem, problem, welcome.workers, spec.seed)
+    own_data = None if data is None else data.replace(_NUMBER, str(welcome.worker))
+    oracles = _Oracles(spec.problem, problem, welcome.workers, spec.seed, own_data)
+    if oracles.own and slots > 1 and own_data == data:
+        raise SpecError(
+            "--data", f"{slots} workers with split = 'own' need a file each: put {_NUMBER} into it"
+        )
     oracle = oracles.oracle(welcome.worker)
     ready = Ready(
         dim=oracle.dim,
         rows=oracle.rows,
-        dropped=oracles.parts[1],
-        digest="" if oracles.data is None else oracles.data.digest,
+        dropped=oracles.split.dropped,
+        digest=oracles.digest,
         constants={
             name: Known(value=constant.value, origin=constant.origin)
             for name, constant in oracle.constants.items()
@@ -119,19 +176,21 @@ def load_local(welcome: Welcome, data: str | None = None, *, trusted: bool = Fal
 
 def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
     """Refuse a server's spec that would import a module here or read any file it likes."""
-    for key in ("name", "split"):
-        if ":" in str(problem.get(key)):
+    name, split, data = (str(problem.get(key, "")) for key in ("name", "split", "data"))
+    rule, _, path = split.partition(":")
+    for wanted in (name, "" if rule in SPLITS.names() else split):
+        if ":" in wanted:
             raise RemoteProtocolError(
-                f"the server wants {problem[key]!r} imported here; start with --trust-server to"
-                " let it"
+                f"the server wants {wanted!r} imported here; start with --trust-server to let it"
             )
-    wanted = problem.get("data")
-    if own_data or wanted is None:
-        return
-    if os.sep in str(wanted) or (wanted not in BUILTIN and Path(str(wanted)).exists()):
-        raise RemoteProtocolError(
-            f"the server wants {wanted!r} read here; give --data, or --trust-server to let it"
-        )
+    reads = [] if own_data or needs_no_file(data) else [data]
+    if rule == "file":
+        reads.append(path.removeprefix("path="))
+    for wanted in reads:
+        if wanted and (os.sep in wanted or Path(wanted).exists()):
+            raise RemoteProtocolError(
+                f"the server wants {wanted!r} read here; give --data, or --trust-server to let it"
+            )
 
 
 class Experiment:
@@ -162,8 +221,7 @@ class Experiment:
     def identify(self) -> tuple[int, str] | None:
         """Return (d, digest) of the right data, None where it cannot be had here."""
         try:
-            data = self._oracles.data
-            return self._oracles.oracle(0).dim, "" if data is None else data.digest
+            return self._oracles.oracle(0).dim, self._oracles.digest
         except (DataError, SpecError, OSError):
             return None
 
@@ -214,8 +272,7 @@ class Experiment:
     def _joint(self, ready: Sequence[Ready]) -> dict[str, Constant] | None:
         """Return the exact joint constants, or None where the data cannot be had here."""
         try:
-            data = self._oracles.data
-            if data is not None and data.digest != ready[0].digest:
+            if self._oracles.digest != ready[0].digest:
                 return None
             oracles = [self._oracles.oracle(worker) for worker in range(len(ready))]
         except (DataError, SpecError, OSError):

@@ -114,7 +114,7 @@ def work(
 
     Raises `NetcompError` where the run went wrong here or the server refused.
     """
-    load = partial(load_local, data=data, trusted=trusted)
+    load = partial(load_local, data=data, trusted=trusted, slots=slots)
     try:
         with threadpool_limits(1):
             return loops.run(

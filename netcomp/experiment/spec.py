@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from netcomp.algorithms import ALGORITHMS, Choice, StepSize
 from netcomp.compressors import Collection, parse_compressor
-from netcomp.data import SPLITS
+from netcomp.data import Own, Preparation, check_name, parse_split
 from netcomp.errors import SpecError
 from netcomp.link import Link, parse_bytes, parse_rate, parse_seconds
 from netcomp.problems import PROBLEMS, Problem
@@ -43,6 +43,7 @@ DEFAULT_DATA: Final = "digits-pairs"
 ENOUGH_ROUNDS: Final = 10_000
 """The budget of a run that has neither stop.rounds nor stop.seconds."""
 
+Labels = Annotated[tuple[float, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # What pydantic adds to the place of an error in a value that may be one thing or another.
@@ -63,6 +64,35 @@ class ProblemSpec(BaseModel):
     name: str = "nonconvex-logistic"
     data: str | None = None
     split: str = "equal"
+    features: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    classes: Labels | None = None
+    standardise: Literal[False, True, "scale"] = False
+    positive: Labels | None = None
+
+    @property
+    def preparation(self) -> Preparation:
+        """Return what is done to the data before they are split."""
+        return Preparation(self.features, self.classes, self.standardise, self.positive)
+
+    def check_data(self, *, needed: bool) -> None:
+        """Raise `SpecError` where data, split and preparation do not go together."""
+        own = isinstance(parse_split(self.split), Own)
+        if not needed:
+            for key in ("data", "features", "classes", "standardise", "positive"):
+                if getattr(self, key) not in (None, False):
+                    raise SpecError(f"problem.{key}", f"{self.name} makes its own data")
+        elif self.data is None and not own:
+            raise SpecError("problem.data", f"{self.name} needs a data set")
+        if self.data is not None:
+            check_name(self.data, "problem.data")
+        if own and self.data is not None:
+            raise SpecError(
+                "problem.data", "split = 'own': each worker names its rows, `--data PATH`"
+            )
+        if own and self.standardise:
+            raise SpecError(
+                "problem.standardise", "is over all rows, which with split = 'own' nobody holds"
+            )
 
 
 class ClusterSpec(_Table):
@@ -231,12 +261,7 @@ class Spec(_Table):
 
     def check(self) -> None:
         """Check what the types do not say: names, units, notations."""
-        SPLITS.get(self.problem.split)
-        problem = self.problem_object()
-        if problem.needs_data and self.problem.data is None:
-            raise SpecError("problem.data", f"{self.problem.name} needs a data set")
-        if not problem.needs_data and self.problem.data is not None:
-            raise SpecError("problem.data", f"{self.problem.name} makes its own data")
+        self.problem.check_data(needed=self.problem_object().needs_data)
         ALGORITHMS.get(self.algorithm.name)
         choice = self.algorithm.choice
         for way, notation in (("up", choice.up), ("down", choice.down)):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from netcomp.data import BUILTIN, Dataset, UnknownDataSet, load
+from netcomp.data import BUILTIN, CATALOGUE, GENERATORS, Dataset, UnknownDataSet, load
 from netcomp.errors import DataError, UnknownName
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_name_says_where_it_was_sought(tmp_path):
     with pytest.raises(UnknownDataSet) as caught:
         load("digit", [tmp_path])
     assert isinstance(caught.value, UnknownName)
-    assert caught.value.known == tuple(sorted(BUILTIN))
+    assert caught.value.known == tuple(sorted([*BUILTIN, *CATALOGUE, *GENERATORS]))
     assert caught.value.folders == (tmp_path,)
     assert "did you mean 'digits'" in str(caught.value)
     assert str(tmp_path) in str(caught.value)
