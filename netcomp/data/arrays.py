@@ -57,7 +57,11 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     name = ""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(str(path), "not an NPZ file: it is a single array")
             for name in {"features", "targets", *_CSR} & {*archive.files}:
                 arrays[name] = archive[name]
     except FileNotFoundError:
@@ -65,8 +69,6 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         where = f"array {name!r}: " if name else ""
         raise DataError(str(path), f"not an NPZ file of numbers: {where}{error}") from error
-    except AttributeError:  # one bare array, a .npy file
-        raise DataError(str(path), "not an NPZ file: it is a single array") from None
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise DataError(str(path), f"array {name!r} is of {array.dtype}, not of numbers")

@@ -7,7 +7,7 @@ exact where this machine can load the data too, else conservative bounds marked 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -58,7 +58,7 @@ def _prepared(data: Dataset, preparation: Preparation) -> Dataset:
 
 
 @lru_cache(maxsize=_KEPT)
-def _dealt(rule: SplitRule, data: Dataset, workers: int, draw: Draw) -> Split:
+def _dealt(rule: SplitRule, data: Dataset, workers: int, draw: Draw, _stamp: Hashable) -> Split:
     return rule.deal(data, workers, draw)
 
 
@@ -104,7 +104,8 @@ class _Oracles:
         """Which rows are whose; raises `SpecError` or `DataError`."""
         if self._rows is None:
             return Split((), 0)
-        return _dealt(parse_split(self._spec.split), self._rows, self.workers, self.draw)
+        rule = parse_split(self._spec.split)
+        return _dealt(rule, self._rows, self.workers, self.draw, rule.stamp())
 
     @cached_property
     def digest(self) -> str:

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from netcomp.data import BUILTIN, CATALOGUE, GENERATORS, Dataset, UnknownDataSet, load
+from netcomp.data import (
+    BUILTIN,
+    CATALOGUE,
+    GENERATORS,
+    Dataset,
+    UnknownDataSet,
+    data_folders,
+    load,
+    place_of,
+)
 from netcomp.errors import DataError, UnknownName
 
 
@@ -130,3 +139,44 @@ def test_importing_is_cheap():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert not {"sklearn", "scipy"} & set(run.stdout.split())
+
+
+def test_a_published_name_is_verified(tmp_path):
+    """Another file of that name is refused with both digests; its path is anybody's."""
+    (tmp_path / "a9a").write_text("1 1:1\n-1 2:1\n")
+    with pytest.raises(DataError, match="not the published a9a") as caught:
+        load("a9a", [tmp_path])
+    assert CATALOGUE["a9a"].digest in str(caught.value)
+    assert load(str(tmp_path / "a9a")).digest in str(caught.value)
+
+
+def test_a_published_set_that_is_not_there_can_be_fetched(tmp_path):
+    """The error says how."""
+    with pytest.raises(UnknownDataSet, match="`netcomp data fetch mnist` downloads it"):
+        load("mnist", [tmp_path])
+
+
+@pytest.mark.parametrize(("below", "suffix"), [("", ""), ("mnist", ".gz")])
+def test_the_files_of_a_published_set_are_found(tmp_path, below, suffix):
+    """In a folder or its own subfolder, packed or not; all of them or none."""
+    known = CATALOGUE["mnist"]
+    (tmp_path / below).mkdir(exist_ok=True)
+    names = [remote.name.removesuffix(".gz") + suffix for remote in known.files]
+    paths = tuple(tmp_path / below / name for name in names)
+    paths[0].touch()
+    assert place_of(known, [tmp_path]) is None
+    paths[1].touch()
+    assert place_of(known, [tmp_path]).paths == paths
+
+
+def test_the_cache_comes_last(monkeypatch, tmp_path):
+    """NETCOMP_CACHE, else XDG_CACHE_HOME, else the home; after the folders of NETCOMP_DATA."""
+    monkeypatch.setenv("NETCOMP_DATA", f"/one{os.pathsep}{os.pathsep}/two")
+    monkeypatch.delenv("NETCOMP_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [str(path) for path in data_folders()] == ["/one", "/two", "/home/me/.cache/netcomp"]
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert str(data_folders()[-1]) == "/caches/netcomp"
+    monkeypatch.setenv("NETCOMP_CACHE", str(tmp_path))
+    assert data_folders()[-1] == tmp_path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from typing import ClassVar
@@ -45,6 +45,10 @@ class SplitRule(BaseModel, ABC):
 
     summary: ClassVar[str]
     """One line for listings."""
+
+    def stamp(self) -> Hashable:
+        """Return what changes when a file that the rule reads does; None if there is none."""
+        return None
 
     @abstractmethod
     def deal(self, data: Dataset, workers: int, draw: Draw) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -32,6 +33,11 @@ class FromFile(SplitRule):
     summary: ClassVar[str] = "a file with the worker of every row, a line each"
 
     path: str
+
+    def stamp(self) -> Hashable:
+        path = self._found()
+        status = path.stat()
+        return path, status.st_mtime_ns, status.st_size
 
     def deal(self, data: Dataset, workers: int, draw: Draw) -> Split:
         """Deal as the file says; `DataError` with its line where it cannot be followed."""
