@@ -17,6 +17,7 @@ from netcomp.data import (
     BUILTIN,
     CATALOGUE,
     GENERATORS,
+    SPLITS,
     Dataset,
     cache_folder,
     data_folders,
@@ -42,10 +43,14 @@ app = typer.Typer(
 
 @app.command("list")
 def list_command(json: Json = False) -> None:
-    """List the data sets that have names, and where their files lie."""
+    """List the data sets that have names, where their files lie, and the splits."""
     rows = [*_built_in(), *_known(), *_generators()]
+    splits = [
+        {"name": name, "parameters": list(rule.model_fields), "summary": rule.summary}
+        for name, rule in SPLITS.items()
+    ]
     if json:
-        print_json({"data": rows})
+        print_json({"data": rows, "splits": splits})
         return
     table = Table("name", "rows", "features", box=None, pad_edge=False)
     for title in ("where", "origin"):
@@ -53,6 +58,11 @@ def list_command(json: Json = False) -> None:
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print()
+    table = Table("split", "parameters", "who gets what", box=None, pad_edge=False)
+    for name, rule in SPLITS.items():
+        table.add_row(name, ", ".join(rule.model_fields), rule.summary)
     console.print(table)
 
 

@@ -17,6 +17,7 @@ from netcomp.data.locate import (
     needs_no_file,
     place_of,
 )
+from netcomp.data.notation import head_of
 from netcomp.data.preprocess import Preparation
 from netcomp.data.splits import (
     SPLITS,
@@ -56,6 +57,7 @@ __all__ = [
     "equal",
     "fetch",
     "find",
+    "head_of",
     "load",
     "load_csv",
     "load_idx",

@@ -152,12 +152,7 @@ def _complete(
     def may_pass(error: BaseException) -> bool:
         if isinstance(error, requests.HTTPError) and error.response is not None:
             return error.response.status_code in _PASSING
-        kinds = (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        )
-        return isinstance(error, (_Broken, *kinds))
+        return isinstance(error, (_Broken, requests.ConnectionError, requests.Timeout))
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass),

@@ -20,11 +20,13 @@ from netcomp.constants import Constant, Constants, exact
 from netcomp.data import (
     SPLITS,
     Dataset,
+    FromFile,
     Own,
     Preparation,
     Split,
     SplitRule,
     data_folders,
+    head_of,
     load,
     needs_no_file,
     parse_split,
@@ -144,6 +146,8 @@ def load_local(
     except (AttributeError, KeyError, TypeError) as error:
         raise RemoteProtocolError(f"the server's spec makes no sense here: {error}") from None
     problem = spec.problem_object()
+    if data is not None and not problem.needs_data:
+        raise SpecError("--data", f"{spec.problem.name} makes its own data")
     own_data = None if data is None else data.replace(_NUMBER, str(welcome.worker))
     oracles = _Oracles(spec.problem, problem, welcome.workers, spec.seed, own_data)
     if oracles.own and slots > 1 and own_data == data:
@@ -178,15 +182,15 @@ def load_local(
 def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
     """Refuse a server's spec that would import a module here or read any file it likes."""
     name, split, data = (str(problem.get(key, "")) for key in ("name", "split", "data"))
-    rule, _, path = split.partition(":")
-    for wanted in (name, "" if rule in SPLITS.names() else split):
+    registered = head_of(split) in SPLITS.names()
+    for wanted in (name, "" if registered else split):
         if ":" in wanted:
             raise RemoteProtocolError(
                 f"the server wants {wanted!r} imported here; start with --trust-server to let it"
             )
     reads = [] if own_data or needs_no_file(data) else [data]
-    if rule == "file":
-        reads.append(path.removeprefix("path="))
+    if registered and isinstance(rule := parse_split(split), FromFile):
+        reads.append(rule.path)
     for wanted in reads:
         if wanted and (os.sep in wanted or Path(wanted).exists()):
             raise RemoteProtocolError(

@@ -177,6 +177,12 @@ def test_own_rows_need_workers_that_have_them():
         load_local(welcome(data=None, split="own"))
 
 
+def test_data_for_a_problem_without_are_refused():
+    """--data where the problem makes its own would be ignored."""
+    with pytest.raises(SpecError, match="--data: quadratic-homogeneous makes its own data"):
+        load_local(welcome(name="quadratic-homogeneous", data=None), "digits")
+
+
 # What a server may name, and who disagrees
 
 
@@ -186,6 +192,7 @@ def test_own_rows_need_workers_that_have_them():
         {"split": "file:/etc/hostname"},
         {"split": "file:path=sub/owners"},
         {"split": "file:here"},
+        {"split": "file: here"},
         {"data": "./rows"},
         {"data": "here"},
     ],
@@ -237,7 +244,8 @@ def test_data_list(family):
     assert (1797, 64, "built in") == tuple(found["digits"].values())[1:4]
     assert (32_561, 123, "to be fetched (2.33 MB)") == tuple(found["a9a"].values())[1:4]
     assert {"synthetic:…", "local-models:…"} <= {*found}
-    assert "digits-pairs" in family.run("data", "list").out
+    shown = family.run("data", "list").out
+    assert all(name in shown for name in ("digits-pairs", "mushrooms", "dirichlet"))
 
 
 def test_data_info(family):
