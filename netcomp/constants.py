@@ -7,14 +7,25 @@ user any of them. `Constants.gather` brings them together.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
 from netcomp.errors import MissingConstant, SpecError
 
-__all__ = ["CONSTANTS", "Constant", "Constants", "Origin", "bound", "estimated", "exact"]
+__all__ = [
+    "CONSTANTS",
+    "JOINT",
+    "Constant",
+    "Constants",
+    "Lazy",
+    "Origin",
+    "Rule",
+    "bound",
+    "estimated",
+    "exact",
+]
 
 Origin = Literal["exact", "bound", "estimated", "given"]
 """A formula's or an eigenvalue's, on the safe side of it, measured, or the user's."""
@@ -35,6 +46,9 @@ CONSTANTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Names a problem may give and a user may set, and what each is."""
+
+JOINT: Final = frozenset({"L", "L_A", "L_B", "L_pm", "mu", "b_sq"})
+"""Those that all the data together tells better than the workers' own do, or alone can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,35 @@ def estimated(value: float) -> Constant:
     return Constant(float(value), "estimated")
 
 
+Rule = Callable[[], Constant | None]
+"""Computes a constant; None where it turns out to be unknown."""
+
+
+class Lazy(Mapping[str, Constant]):
+    """Constants by name, each computed when it is first asked for.
+
+    Eigenvalues of large data take seconds: who looks one name up pays for that one alone.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = dict(rules)
+        self._found: dict[str, Constant | None] = {}
+
+    def __getitem__(self, name: str) -> Constant:
+        if name not in self._found:
+            self._found[name] = self._rules[name]()
+        found = self._found[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._rules if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass(frozen=True)
 class Constants:
     """Looks constants up by name; a missing one names the theorem that wanted it."""
@@ -76,8 +119,9 @@ class Constants:
         """Combine the workers' own constants, the joint ones where computed, and the user's.
 
         Without joint constants the bounds hold that the workers' imply: L ≤ mean L_i,
-        (L_A, L_B) = (L_max, 0) by MARINA-P Thm 4.4, and μ ≥ mean μ_i. A constant that some
-        worker lacks is missing. Raises `SpecError` for a given name that is none.
+        (L_A, L_B) = (L_max, 0) by MARINA-P Thm 4.4, L_± ≤ L_rms, for a variance is at most
+        the mean square, and μ ≥ mean μ_i. A constant that some worker lacks is missing. Raises
+        `SpecError` for a given name that is none.
         """
         known: dict[str, Constant] = {}
         for name, combine in _COMBINED.items():
@@ -132,12 +176,13 @@ def _weaker(parts: Sequence[Constant]) -> Origin:
 
 
 def _smoothness(parts: Sequence[Constant]) -> dict[str, Constant]:
-    largest = _largest(parts)
+    largest, root = _largest(parts), _root_mean_square(parts)
     implied: Origin = "estimated" if largest.origin == "estimated" else "bound"
     return {
         "L": Constant(_mean(parts), _weaker(parts)),
         "L_max": largest,
-        "L_rms": _root_mean_square(parts),
+        "L_rms": root,
+        "L_pm": Constant(root.value, implied),
         "L_A": Constant(largest.value, implied),
         "L_B": Constant(0.0, implied),
     }

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from netcomp.algorithms import ALGORITHMS, Composition, Plan, compose
-from netcomp.constants import Constant, Constants, exact
+from netcomp.constants import JOINT, Constant, Constants, exact
 from netcomp.data import (
     SPLITS,
     Dataset,
@@ -102,6 +102,11 @@ class _Oracles:
         return self.problem.prepare(self._spec.preparation.signs(self._rows))
 
     @cached_property
+    def settled(self) -> Problem:
+        """The problem with the options fixed that are relative to the data."""
+        return self.problem if self.data is None else self.problem.settled(self.data)
+
+    @cached_property
     def split(self) -> Split:
         """Which rows are whose; raises `SpecError` or `DataError`."""
         if self._rows is None:
@@ -122,7 +127,7 @@ class _Oracles:
     def oracle(self, worker: int) -> LocalOracle:
         """Return f_i."""
         shard = None if self.data is None else self.data.take(self.split.parts[worker])
-        return self.problem.oracle(shard, worker, self.workers, self.draw)
+        return self.settled.oracle(shard, worker, self.workers, self.draw)
 
 
 def load_local(
@@ -252,10 +257,10 @@ class Experiment:
         self.dropped = ready[0].dropped
         algorithm = ALGORITHMS.get(self.spec.algorithm.name)
         choice = self.spec.algorithm.choice
-        wants_joint = choice.step_size.of_theory and {"L", "L_A", "L_B"} & {*algorithm.needs}
+        wanted = {*algorithm.needs} & JOINT if choice.step_size.of_theory else set()
         self.constants = Constants.gather(
             [one.known for one in ready],
-            self._joint(ready) if wants_joint else None,
+            self._joint(ready, wanted) if wanted else None,
             self.spec.algorithm.constants,
         )
         self.plan = algorithm.plan(choice, d, len(ready), self.constants)
@@ -274,15 +279,16 @@ class Experiment:
             max_probe=d * dtype.itemsize + 8 + VECTOR_OVERHEAD,
         )
 
-    def _joint(self, ready: Sequence[Ready]) -> dict[str, Constant] | None:
-        """Return the exact joint constants, or None where the data cannot be had here."""
+    def _joint(self, ready: Sequence[Ready], wanted: set[str]) -> dict[str, Constant] | None:
+        """Return the joint constants wanted, or None where the data cannot be had here."""
         try:
             if self._oracles.digest != ready[0].digest:
                 return None
             oracles = [self._oracles.oracle(worker) for worker in range(len(ready))]
         except (DataError, SpecError, OSError):
             return None
-        return self._problem.joint(oracles)
+        joint = self._oracles.settled.joint(oracles)
+        return {name: joint[name] for name in wanted if name in joint}
 
     def resolved(self) -> dict[str, Any]:
         """Return what was resolved, for the run's spec.toml: the plan, constants, dropped rows."""

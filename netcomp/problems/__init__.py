@@ -1,13 +1,14 @@
 """Problems: what the workers' functions are, with the constants the theorems need."""
 
 from netcomp.problems.autoencoder import Autoencoder, AutoencoderOracle
-from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.problems.diverging import DivergingProblem, SpikeOracle, Top1Diverges, TopKDiverges
 from netcomp.problems.linear import (
     LeastSquares,
     LinearOracle,
     LinearProblem,
     Logistic,
+    MarinaProgram,
     NonconvexLogistic,
 )
 from netcomp.problems.quadratics import (
@@ -36,7 +37,9 @@ __all__ = [
     "LinearProblem",
     "LocalOracle",
     "Logistic",
+    "MarinaProgram",
     "NonconvexLogistic",
+    "Optimum",
     "Problem",
     "QuadraticHeterogeneous",
     "QuadraticHomogeneous",
@@ -59,6 +62,7 @@ PROBLEMS: Registry[type[Problem]] = Registry("problem")
 """The problems by name: a spec's `problem.name`. Plugins: entry points `netcomp.problems`."""
 
 PROBLEMS.register("nonconvex-logistic", NonconvexLogistic)
+PROBLEMS.register("marina-program", MarinaProgram)
 PROBLEMS.register("logistic", Logistic)
 PROBLEMS.register("least-squares", LeastSquares)
 PROBLEMS.register("quadratic-homogeneous", QuadraticHomogeneous)

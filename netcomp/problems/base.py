@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,19 @@ from netcomp.data import Dataset, Shard
 from netcomp.draw import Draw
 from netcomp.roles import Array, Batch
 
-__all__ = ["LocalOracle", "Problem"]
+__all__ = ["LocalOracle", "Optimum", "Problem"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """A point where f is least, and f* there.
+
+    `value` is `exact` (to rounding) or `estimated`: found by iterations, which end at a small
+    gradient. `x` has shape (d,), float64, and is nobody else's.
+    """
+
+    x: NDArray[np.float64]
+    value: Constant
 
 
 class LocalOracle(ABC):
@@ -49,7 +62,7 @@ class LocalOracle(ABC):
 
     @cached_property
     def constants(self) -> Mapping[str, Constant]:
-        """The constants of f_i, computed when first asked for, read-only.
+        """The constants of f_i, computed when first asked for (`Lazy`: each apart), read-only.
 
         "L": ∇f_i is L-Lipschitz; "mu", only where known and positive: f_i is mu-strongly
         convex; where f_i is a mean over rows, "calL", "L_sample" and "sigma_sq" too, as far as
@@ -58,7 +71,7 @@ class LocalOracle(ABC):
         return MappingProxyType(self._constants())
 
     @abstractmethod
-    def _constants(self) -> dict[str, Constant]:
+    def _constants(self) -> Mapping[str, Constant]:
         """Compute `constants`."""
 
 
@@ -80,6 +93,13 @@ class Problem(BaseModel, ABC):
         """
         return data
 
+    def settled(self, data: Dataset) -> Self:
+        """Return the problem with the options fixed that are told relative to all rows.
+
+        `data` is prepared. Asked for once, before the first `oracle`, at either end.
+        """
+        return self
+
     @abstractmethod
     def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> LocalOracle:
         """Return f_i of worker `worker` (from 0) of `workers`.
@@ -90,17 +110,27 @@ class Problem(BaseModel, ABC):
         """
 
     @abstractmethod
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> Mapping[str, Constant]:
         """Return the constants of f from the oracles of ALL workers.
 
-        "L": ∇f is L-Lipschitz; "L_A" and "L_B" of the functional inequality
-        (MARINA-P and M3, Assumption 4.2), only where the paper gives them.
+        "L": ∇f is L-Lipschitz; as far as known "L_A" and "L_B" of the functional inequality
+        (MARINA-P and M3, Assumption 4.2), only where the paper gives them; "L_pm", "mu" and
+        "b_sq" (`netcomp.constants.CONSTANTS`). A `Lazy` mapping where they take long.
         """
 
     def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:
         """Return the starting point, shape (dim,): zeros unless the problem says otherwise."""
         return np.zeros(dim)
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
-        """Return the exact least value of f where it is cheap to know, else None."""
+    def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum | None:
+        """Return where f is least and f* from the oracles of ALL workers.
+
+        None where that is not known, too dear or nowhere. Of several points the shortest
+        where the problem says `exact`.
+        """
         return None
+
+    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
+        """Return f*, the value of `optimum`, else None."""
+        found = self.optimum(oracles)
+        return None if found is None else found.value.value

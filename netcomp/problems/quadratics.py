@@ -17,7 +17,7 @@ matrix of Algorithm 3, illegible in our copy of the text, is taken to be T.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import cos, fsum, pi, sin, sqrt
 from typing import ClassVar, Literal, Self
 
@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from netcomp.constants import Constant, exact
+from netcomp.constants import Constant, Lazy, Rule, exact
 from netcomp.data import Shard
 from netcomp.draw import MAX_BOUND, Draw, Purpose
-from netcomp.problems.base import LocalOracle, Problem
-from netcomp.problems.normals import dot, normal_vector, shared_normal_vector
+from netcomp.problems.base import LocalOracle, Optimum, Problem
+from netcomp.problems.normals import add_noise, dot, normal_vector, shared_normal_vector
+from netcomp.problems.rows import mean_of
 from netcomp.roles import Array, Batch
 
 __all__ = [
@@ -51,18 +52,27 @@ _WIDEST = 1e4  # sigma/v beyond which redrawing would hardly ever accept
 class QuadraticOracle(LocalOracle):
     """f_i(x) = (c/2) xᵀMx - bᵀx; arithmetic in the dtype of x, sums in float64.
 
-    `factor` is c; `tridiagonal` says whether M is T or the identity. b is drawn when
-    first needed and kept per dtype: a server that only wants constants never has it.
+    Its samples are f_i(x) + ⟨ξ, x⟩ with ξ of standard deviation `noise` (`add_noise`). `factor`
+    is c; `tridiagonal` says whether M is T or the identity. b is drawn when first needed and
+    kept per dtype: a server that only wants constants never has it.
     """
 
     def __init__(
-        self, dim: int, factor: float, *, tridiagonal: bool, linear: Linear, draw: Draw
+        self,
+        dim: int,
+        factor: float,
+        *,
+        tridiagonal: bool,
+        linear: Linear,
+        draw: Draw,
+        noise: float = 0.0,
     ) -> None:
         self._dim = dim
+        self.noise = noise
         self.factor = factor
         self.tridiagonal = tridiagonal
         self.linear = linear
-        self._key = (draw.shared() if linear == "shared" else draw).at(sub=_VECTOR)
+        self.key = (draw.shared() if linear == "shared" else draw).at(sub=_VECTOR)
         self._own: dict[np.dtype[np.floating], Array] = {}
 
     @property
@@ -78,7 +88,7 @@ class QuadraticOracle(LocalOracle):
         return 0.5 * self.factor * form - (0.0 if b is None else dot(b, x))
 
     def gradient(self, x: Array, batch: Batch | None = None) -> Array:
-        """Return c·Mx - b, shape (d,), in the dtype of x, whatever the batch."""
+        """Return c·Mx - b, shape (d,), in the dtype of x; of a batch with its noise."""
         if self.tridiagonal:
             gradient = 2 * x
             gradient[1:] -= x[:-1]
@@ -89,6 +99,8 @@ class QuadraticOracle(LocalOracle):
         b = self.vector(x.dtype)
         if b is not None:
             gradient -= b
+        if batch is not None:
+            add_noise(gradient, batch, self.noise)
         return gradient
 
     def vector(self, dtype: np.dtype[np.floating]) -> Array | None:
@@ -96,9 +108,9 @@ class QuadraticOracle(LocalOracle):
         if self.linear == "zero":
             return None
         if self.linear == "shared":
-            return shared_normal_vector(self._key, self._dim, dtype)
+            return shared_normal_vector(self.key, self._dim, dtype)
         if dtype not in self._own:
-            self._own[dtype] = normal_vector(self._key, self._dim, dtype)
+            self._own[dtype] = normal_vector(self.key, self._dim, dtype)
         return self._own[dtype]
 
     def extreme_eigenvalues(self) -> tuple[float, float]:
@@ -110,46 +122,60 @@ class QuadraticOracle(LocalOracle):
 
     def _constants(self) -> dict[str, Constant]:
         least, largest = self.extreme_eigenvalues()
-        constants = {"L": exact(abs(self.factor) * largest)}
+        smoothness = exact(abs(self.factor) * largest)
+        # The noise is the same at every point: a sample's gradient differs by as much as ∇f_i.
+        constants = {
+            "L": smoothness,
+            "L_sample": smoothness,
+            "calL": exact(0.0),
+            "sigma_sq": exact(self.noise**2),
+        }
         return constants | ({"mu": exact(self.factor * least)} if self.factor > 0 else {})
 
 
 class QuadraticProblem(Problem):
-    """What the quadratics share: exact joint constants and the exact minimum."""
+    """What the quadratics share: exact joint constants, the exact minimum, noise."""
 
     needs_data: ClassVar[bool] = False
+
+    noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """The standard deviation of one sample's gradient: E‖ξ‖² = noise²; 0 has none."""
 
     @abstractmethod
     def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i; `shard` is ignored."""
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
-        """Return L = ‖A‖, L_A = √2 max_i ‖A_i - A‖ and L_B = √2 (1/n) Σ ‖A_i‖.
+    def joint(self, oracles: Sequence[LocalOracle]) -> Mapping[str, Constant]:
+        """Return L = ‖A‖, L_A = √2 max_i ‖A_i - A‖, L_B = √2 (1/n) Σ ‖A_i‖, all exact.
 
-        A is the mean of the A_i (Theorem 4.9).
+        A is the mean of the A_i (Theorem 4.9). L_pm² = λ_max((1/n) Σ (A_i - A)²), mu = λ_min(A)
+        where that is positive, and b_sq = (1/n) Σ ‖b_i - b‖² where the A_i are equal.
         """
-        own = _quadratic(oracles)
-        mean = _mean_factor(own)
-        norm = own[0].extreme_eigenvalues()[1]
-        apart = max(abs(oracle.factor - mean) for oracle in own)
-        size = fsum(abs(oracle.factor) for oracle in own) / len(own)
-        return {
-            "L": exact(abs(mean) * norm),
-            "L_A": exact(sqrt(2) * apart * norm),
-            "L_B": exact(sqrt(2) * size * norm),
-        }
+        return Lazy(self._joint_rules(_quadratic(oracles)))
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
-        """Return f* = -½ bᵀA⁻¹b with the means A, b; None unless A is positive definite."""
+    def _joint_rules(self, own: Sequence[QuadraticOracle]) -> dict[str, Rule]:
+        mean = _mean_factor(own)
+        least, norm = own[0].extreme_eigenvalues()
+        apart = [oracle.factor - mean for oracle in own]
+        size = fsum(abs(oracle.factor) for oracle in own) / len(own)
+        rules: dict[str, Rule] = {
+            "L": lambda: exact(abs(mean) * norm),
+            "L_A": lambda: exact(sqrt(2) * max(map(abs, apart)) * norm),
+            "L_B": lambda: exact(sqrt(2) * size * norm),
+            "L_pm": lambda: exact(sqrt(fsum(a * a for a in apart) / len(own)) * norm),
+            "mu": lambda: exact(mean * least) if mean > 0 else None,
+        }
+        return rules if any(apart) else rules | {"b_sq": lambda: exact(_vectors_apart(own))}
+
+    def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum | None:
+        """Return A⁻¹b and -½ bᵀA⁻¹b with the means A, b; None unless A is positive definite."""
         own = _quadratic(oracles)
         factor = _mean_factor(own)
         if factor <= 0:
             return None
-        vectors = [oracle.vector(np.dtype(np.float64)) for oracle in own]
-        b = np.zeros(own[0].dim)
-        for vector in vectors:
-            b += 0.0 if vector is None else vector / len(own)
-        return -0.5 * dot(b, _solve(b) if own[0].tridiagonal else b) / factor
+        b = _mean_vector(own)
+        x = (_solve(b) if own[0].tridiagonal else b) / factor
+        return Optimum(x, exact(-0.5 * dot(b, x)))
 
 
 class QuadraticHomogeneous(QuadraticProblem):
@@ -165,13 +191,17 @@ class QuadraticHomogeneous(QuadraticProblem):
     def oracle(self, shard: Shard | None, worker: int, workers: int, draw: Draw) -> QuadraticOracle:
         """Return f_i, the same for every worker."""
         return QuadraticOracle(
-            self.dim, self.scale, tridiagonal=True, linear="shared", draw=draw.shared()
+            self.dim,
+            self.scale,
+            tridiagonal=True,
+            linear="shared",
+            draw=draw.shared(),
+            noise=self.noise,
         )
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
-        """Return L = L_B = ‖A‖ and L_A = 0 (Theorem 4.5, tighter than 4.9 by √2)."""
-        norm = _quadratic(oracles)[0].constants["L"]
-        return {"L": norm, "L_A": exact(0.0), "L_B": norm}
+    def _joint_rules(self, own: Sequence[QuadraticOracle]) -> dict[str, Rule]:
+        """Return the rules with L_B = ‖A‖ (Theorem 4.5, tighter than 4.9 by √2)."""
+        return super()._joint_rules(own) | {"L_B": lambda: own[0].constants["L"]}
 
 
 class QuadraticHeterogeneous(QuadraticProblem):
@@ -196,7 +226,9 @@ class QuadraticHeterogeneous(QuadraticProblem):
         """Return f_i with the factor and the vector of this worker's key."""
         own = draw.at(worker=worker)
         factor = self.v + self._deviation(own.at(sub=_FACTOR))
-        return QuadraticOracle(self.dim, factor, tridiagonal=True, linear="own", draw=own)
+        return QuadraticOracle(
+            self.dim, factor, tridiagonal=True, linear="own", draw=own, noise=self.noise
+        )
 
     def _deviation(self, draw: Draw) -> float:
         """Return ξ_i: the first of the worker's normals that lies in [-v, v]."""
@@ -228,7 +260,9 @@ class QuadraticScaledIdentity(QuadraticProblem):
         """Return f_i with the factor of this worker's key."""
         own = draw.at(worker=worker)
         xi = sqrt(self.variance) * float(own.at(sub=_FACTOR).stream(Purpose.INIT).normals(1)[0])
-        return QuadraticOracle(self.dim, 1 + xi, tridiagonal=False, linear=self.linear, draw=own)
+        return QuadraticOracle(
+            self.dim, 1 + xi, tridiagonal=False, linear=self.linear, draw=own, noise=self.noise
+        )
 
     def x0(self, dim: int, draw: Draw) -> NDArray[np.float64]:
         """Return zeros, or a standard normal vector if b = 0: there zero is the optimum."""
@@ -248,6 +282,28 @@ def _mean_factor(oracles: Sequence[QuadraticOracle]) -> float:
     """Return the mean of the c_i; exactly c if all are equal, so that L_A is then 0."""
     first = oracles[0].factor
     return first + fsum(oracle.factor - first for oracle in oracles) / len(oracles)
+
+
+def _mean_vector(oracles: Sequence[QuadraticOracle]) -> NDArray[np.float64]:
+    """Return the mean of the b_i, exactly b if all have the same array."""
+    first = oracles[0].vector(np.dtype(np.float64))
+    if oracles[0].linear != "own" or first is None:
+        return np.zeros(oracles[0].dim) if first is None else np.array(first)
+    return mean_of(_vectors(oracles))
+
+
+def _vectors(oracles: Sequence[QuadraticOracle]) -> Iterator[NDArray[np.float64]]:
+    """Yield the b_i one at a time, not kept: n of them may not fit into memory."""
+    for oracle in oracles:
+        yield np.asarray(normal_vector(oracle.key, oracle.dim, np.float64))
+
+
+def _vectors_apart(oracles: Sequence[QuadraticOracle]) -> float:
+    """Return (1/n) Σ ‖b_i - b‖² with b the mean of the b_i."""
+    if oracles[0].linear != "own":
+        return 0.0
+    mean = mean_of(_vectors(oracles))
+    return fsum(dot(b - mean, b - mean) for b in _vectors(oracles)) / len(oracles)
 
 
 def _solve(b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
+from netcomp.constants import exact
 from netcomp.data import Dataset, Shard, equal, load
 from netcomp.draw import Draw
 from netcomp.errors import DataError
@@ -26,6 +27,7 @@ def dataset(seed=0, rows=30, width=6):
 
 def oracles(problem, data, workers=WORKERS):
     data = problem.prepare(data)
+    problem = problem.settled(data)
     parts = equal(data.rows, workers).parts
     return [problem.oracle(data.take(p), i, workers, Draw(0)) for i, p in enumerate(parts)]
 
@@ -86,7 +88,7 @@ def test_bias_is_a_column_of_ones_in_front(name, smoothness):
     wide = Dataset(data.name, ones, data.targets, data.digest)
     entry = PROBLEMS.get(name)
     implied = oracles(entry(bias=True, l2=0.1, smoothness=smoothness), data)[0]
-    real = oracles(entry(l2=0.1, smoothness=smoothness), wide)[0]
+    real = oracles(entry(bias=False, l2=0.1, smoothness=smoothness), wide)[0]
     x = points(7)[0, 0]
     assert implied.dim == real.dim == 7
     np.testing.assert_allclose(implied.loss(x), real.loss(x), rtol=1e-13)
@@ -127,30 +129,44 @@ def test_joint_smoothness_is_at_most_the_mean(name, options):
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_least_squares_constants_are_those_of_the_hessians(bias):
-    """L, mu, L_A and L_B (Theorem 4.9) by dense eigenvalues of A_i = X_iᵀX_i/m + l2·I."""
+    """All by dense eigenvalues of A_i = X_iᵀX_i/m + l2·I; L_A and L_B of MARINA-P Theorem 4.9."""
     problem, data = LeastSquares(bias=bias, l2=0.2), dataset()
     own = oracles(problem, data)
     full = np.hstack([np.ones((data.rows, 1)), data.features])[:, not bias :]
-    hessians = [s.T @ s / len(s) + 0.2 * np.eye(full.shape[1]) for s in np.split(full, WORKERS)]
+    eye = np.eye(full.shape[1])
+    samples = [[np.outer(a, a) + 0.2 * eye for a in s] for s in np.split(full, WORKERS)]
+    hessians = [np.mean(each, axis=0) for each in samples]
     mean = np.mean(hessians, axis=0)
     norms = [np.linalg.norm(A, 2) for A in hessians]
-    for oracle, A in zip(own, hessians, strict=True):
+    for oracle, A, each in zip(own, hessians, samples, strict=True):
         spectrum = np.linalg.eigvalsh(A)
-        expected_own = {"L": spectrum[-1], "mu": spectrum[0]}
+        expected_own = {
+            "L": spectrum[-1],
+            "mu": spectrum[0],
+            "calL": sqrt(top(np.mean([(A_j - A) @ (A_j - A) for A_j in each], axis=0))),
+            "L_sample": max(np.linalg.norm(A_j, 2) for A_j in each),
+        }
         assert values(oracle.constants) == pytest.approx(expected_own, rel=1e-12)
+        assert {"exact"} == {constant.origin for constant in oracle.constants.values()}
     expected = {
         "L": np.linalg.norm(mean, 2),
         "L_A": sqrt(2) * max(np.linalg.norm(A - mean, 2) for A in hessians),
         "L_B": sqrt(2) * np.mean(norms),
+        "L_pm": sqrt(top(np.mean([(A - mean) @ (A - mean) for A in hessians], axis=0))),
+        "mu": np.linalg.eigvalsh(mean)[0],
     }
     assert values(problem.joint(own)) == pytest.approx(expected, rel=1e-12)
+
+
+def top(symmetric):
+    return np.linalg.eigvalsh(symmetric)[-1]
 
 
 def test_least_squares_smoothness_is_attained():
     """Along the top eigenvector the gradient changes by exactly L times the step."""
     oracle = oracles(LeastSquares(), dataset())[0]
-    top = np.linalg.eigh(oracle.design.moment())[1][:, -1]
-    change = oracle.gradient(top) - oracle.gradient(0 * top)
+    along = np.linalg.eigh(oracle.design.moment())[1][:, -1]
+    change = oracle.gradient(along) - oracle.gradient(0 * along)
     np.testing.assert_allclose(np.linalg.norm(change), oracle.constants["L"].value, rtol=1e-12)
 
 
@@ -158,11 +174,11 @@ def test_wide_least_squares_leave_the_matrices_out():
     """Beyond d = 2000 there are no L_A and L_B, and mu is the regulariser alone."""
     problem = LeastSquares(l2=0.5)
     own = oracles(problem, load("digits-pairs"), workers=10)
-    joint = values(problem.joint(own))
-    assert set(joint) == {"L"}
+    joint = problem.joint(own)
+    assert set(joint) == {"L", "L_pm", "mu"}
     assert own[0].dim == 2144
-    assert own[0].constants["mu"].value == 0.5
-    assert joint["L"] <= np.mean([o.constants["L"].value for o in own])
+    assert own[0].constants["mu"] == joint["mu"] == exact(0.5)
+    assert joint["L"].value <= np.mean([o.constants["L"].value for o in own])
 
 
 def test_a_linear_oracle_counts_its_rows():

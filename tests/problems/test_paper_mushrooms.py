@@ -11,11 +11,11 @@ import pytest
 
 from netcomp.data import UnknownDataSet, equal, load
 from netcomp.draw import Draw
-from netcomp.problems import NonconvexLogistic
+from netcomp.problems import MarinaProgram, NonconvexLogistic
 from support.cases import values
 
 WORKERS = 5
-L2 = 1e-6 * 3.3891  # the paper's program: λ = 1e-6 L
+CURVATURE = 0.15405  # as the program has it; 0.1540586 exactly
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def data():
 
 
 def oracles(data, **options):
-    problem = NonconvexLogistic(bias=True, l2=L2, **options)
-    prepared = problem.prepare(data)
+    prepared = MarinaProgram().prepare(data)
+    problem = MarinaProgram(**options).settled(prepared)
     parts = equal(prepared.rows, WORKERS).parts
     shards = [prepared.take(part) for part in parts]
     return problem, [problem.oracle(s, i, WORKERS, Draw(0)) for i, s in enumerate(shards)]
@@ -54,17 +54,34 @@ def test_the_start(data):
 
 
 def test_smoothness_by_row_norms(data):
-    """Every row has 21 ones and the bias: L_i = 22 sup|ℓ''| + l2, 3.3891 with 0.15405."""
-    problem, own = oracles(data, smoothness="row-norm")
-    expected = 22 * problem.scalar.curvature + L2
+    """Every row has 21 ones and the bias: L_i = 22 sup|ℓ''| + l2, 3.3891 with 0.15405.
+
+    It is what the preset uses; l2 is 1e-6 of it before l2 is added.
+    """
+    problem, own = oracles(data)
+    modulus = problem.scalar.curvatures.modulus
+    assert problem.smoothness == "row-norm"
+    assert problem.l2 == pytest.approx(1e-6 * 22 * modulus, rel=1e-15)
+    expected = 22 * modulus + problem.l2
     np.testing.assert_allclose([o.constants["L"].value for o in own], expected, rtol=1e-14)
-    np.testing.assert_allclose(expected * 0.15405 / problem.scalar.curvature, 3.3891, atol=5e-5)
+    np.testing.assert_allclose(expected * CURVATURE / modulus, 3.3891, atol=5e-5)
     assert values(problem.joint(own))["L"] == pytest.approx(expected, rel=1e-14)
+    assert {"bound"} == {o.constants["L"].origin for o in own}
 
 
 def test_smoothness_by_spectra(data):
-    """The exact top eigenvalues, and the joint L below their mean."""
-    problem, own = oracles(data)
+    """The top eigenvalues, and the joint L below their mean: with smoothness = "spectral"."""
+    problem, own = oracles(data, smoothness="spectral")
     smoothness = [o.constants["L"].value for o in own]
     np.testing.assert_allclose(smoothness, [2.10, 2.25, 1.98, 1.84, 2.02], atol=6e-3)
     assert values(problem.joint(own))["L"] < np.mean(smoothness)
+
+
+def test_equation_11_has_neither_bias_nor_regulariser(data):
+    """The paper's own problem is `nonconvex-logistic`: d = 112, L_i = 21 sup|ℓ''| by row norms."""
+    problem = NonconvexLogistic(smoothness="row-norm")
+    prepared = problem.prepare(data)
+    oracle = problem.oracle(prepared.take(np.arange(100)), 0, 1, Draw(0))
+    assert oracle.dim == 112
+    expected = 21 * problem.scalar.curvatures.modulus
+    np.testing.assert_allclose(oracle.constants["L"].value, expected, rtol=1e-14)

@@ -29,6 +29,7 @@ PROBLEM_LIST = [
     QuadraticScaledIdentity(dim=6, variance=4.0),
     QuadraticScaledIdentity(dim=6, linear="zero"),
     QuadraticScaledIdentity(dim=1, linear="own"),
+    QuadraticScaledIdentity(dim=5, linear="own", noise=2.0),
 ]
 problems = pytest.mark.parametrize("problem", PROBLEM_LIST, ids=repr)
 
@@ -78,7 +79,8 @@ def test_constants_are_those_of_the_dense_matrix(problem):
     """L = ‖A_i‖; mu = λ_min(A_i) exactly when that is positive."""
     for oracle in oracles(problem):
         spectrum = np.linalg.eigvalsh(matrix(oracle))
-        expected = {"L": np.abs(spectrum).max()}
+        largest = np.abs(spectrum).max()
+        expected = {"L": largest, "L_sample": largest, "calL": 0.0, "sigma_sq": problem.noise**2}
         if spectrum[0] > 0:
             expected["mu"] = spectrum[0]
         assert values(oracle.constants) == pytest.approx(expected, rel=1e-12)
@@ -90,11 +92,18 @@ def test_joint_constants_are_those_of_the_dense_matrices(problem):
     own = oracles(problem)
     matrices = [matrix(oracle) for oracle in own]
     mean = np.mean(matrices, axis=0)
+    variance = np.mean([(A - mean) @ (A - mean) for A in matrices], axis=0)
     expected = {
         "L": np.linalg.norm(mean, 2),
         "L_A": sqrt(2) * max(np.linalg.norm(A - mean, 2) for A in matrices),
         "L_B": sqrt(2) * np.mean([np.linalg.norm(A, 2) for A in matrices]),
+        "L_pm": sqrt(np.linalg.norm(variance, 2)),
     }
+    if mean[0, 0] > 0:
+        expected["mu"] = np.linalg.eigvalsh(mean)[0]
+    if len({oracle.factor for oracle in own}) == 1:
+        vectors = np.array([linear_part(oracle) for oracle in own])
+        expected["b_sq"] = np.mean(np.sum((vectors - vectors.mean(axis=0)) ** 2, axis=1))
     if isinstance(problem, QuadraticHomogeneous):
         expected.update(L_A=0.0, L_B=expected["L"])
     assert values(problem.joint(own)) == pytest.approx(expected, rel=1e-12, abs=1e-15)
@@ -149,7 +158,8 @@ def test_an_indefinite_mean_has_no_minimum():
     problem = QuadraticScaledIdentity(dim=2, variance=100.0)
     own = next(o for seed in range(50) if (o := problem.oracle(None, 0, 1, Draw(seed))).factor < 0)
     assert problem.minimum([own]) is None
-    assert set(own.constants) == {"L"}
+    assert "mu" not in own.constants
+    assert "mu" not in problem.joint([own])
 
 
 @problems

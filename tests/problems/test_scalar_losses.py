@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcomp.problems.losses import LogisticLoss, NonconvexLogisticLoss, SquaredLoss
+from netcomp.problems.losses import Interval, LogisticLoss, NonconvexLogisticLoss, SquaredLoss
 
 LOSSES = [NonconvexLogisticLoss, LogisticLoss, SquaredLoss]
 GRID = np.linspace(-8, 8, 200_001)
@@ -25,16 +25,49 @@ def test_slope_is_the_derivative_of_value(loss, z, positive):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("y", [-1.0, 1.0])
-def test_curvature_is_the_supremum_of_the_second_derivative(loss, y):
-    """On a fine grid the second derivative reaches the constant and never exceeds it."""
+def test_curvatures_are_the_range_of_the_second_derivative(loss, y):
+    """On a fine grid the second derivative reaches both ends and never leaves them."""
     slopes = loss.slope(GRID, np.full(GRID.size, y))
-    steepest = np.abs(np.diff(slopes)).max() / (GRID[1] - GRID[0])
-    np.testing.assert_allclose(steepest, loss.curvature, rtol=1e-7)
+    second = np.diff(slopes) / (GRID[1] - GRID[0])
+    expected = [loss.curvatures.low, loss.curvatures.high]
+    np.testing.assert_allclose([second.min(), second.max()], expected, rtol=1e-7, atol=4e-4)
+    np.testing.assert_allclose(np.abs(second).max(), loss.curvatures.modulus, rtol=1e-7)
+
+
+@pytest.mark.parametrize("loss", [NonconvexLogisticLoss, LogisticLoss])
+@pytest.mark.parametrize("y", [-1.0, 1.0])
+def test_slopes_are_the_range_of_the_first_derivative(loss, y):
+    """On a fine grid -y ∂ℓ/∂z comes close to both ends and never leaves them."""
+    seen = -y * loss.slope(GRID, np.full(GRID.size, y))
+    np.testing.assert_allclose([seen.min(), seen.max()], [0.0, loss.slopes.high], atol=4e-4)
+    assert loss.slopes.low <= seen.min()
+    assert seen.max() <= loss.slopes.high * (1 + 1e-15)
+
+
+def test_curvature_of_the_logistic_loss():
+    """σ(1 - σ), from the slopes' differences."""
+    step = GRID[1] - GRID[0]
+    second = np.diff(LogisticLoss.slope(GRID, np.ones(GRID.size))) / step
+    np.testing.assert_allclose(LogisticLoss.curvature(GRID[:-1] + step / 2), second, atol=1e-9)
 
 
 def test_curvature_of_the_nonconvex_loss():
     """The closed form is the number the experiments of MARINA round to 0.15405."""
-    np.testing.assert_allclose(NonconvexLogisticLoss.curvature, 0.1540586, atol=5e-8)
+    np.testing.assert_allclose(NonconvexLogisticLoss.curvatures.modulus, 0.1540586, atol=5e-8)
+
+
+@given(
+    ends=st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(sorted),
+    seed=st.integers(0, 1000),
+)
+def test_an_interval_bounds_every_combination(ends, seed):
+    """|Σ s_j v_j| ≤ the bound from |Σ v_j| and Σ |v_j|, with equality for a point."""
+    interval, rng = Interval(*ends), np.random.default_rng(seed)
+    v = rng.normal(size=5)
+    s = rng.choice([interval.low, interval.high, rng.uniform(*ends)], size=5)
+    together, apart = abs(v.sum()), np.abs(v).sum()
+    assert abs(s @ v) <= interval.bound(together, apart) * (1 + 1e-12) + 1e-12
+    assert Interval(-2.0, -2.0).bound(together, np.inf) == 2 * together
 
 
 def test_textbook_values():
