@@ -13,8 +13,9 @@ from rich.table import Table
 
 from netcomp.cli.options import Json, print_json
 from netcomp.compressors import parse_compressor
-from netcomp.compressors.conformance import DIMS, WORKERS, Finding, check_compressor
+from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
 from netcomp.errors import SpecError
+from netcomp.laws import Finding
 
 __all__ = ["check_command"]
 

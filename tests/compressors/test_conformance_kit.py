@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from netcomp.compressors import parse_compressor
-from netcomp.compressors.conformance import LAWS, check_compressor, evidence, hostile
+from netcomp.compressors.conformance import LAWS, check_compressor, hostile
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import SpecError
+from netcomp.laws import evidence
 from support.bad_compressors import CULPRITS, HangsOnNumbers, Honest, MissingScale
 from support.notations import ATOMS
 

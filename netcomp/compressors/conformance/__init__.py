@@ -7,20 +7,18 @@
 []
 
 The modules of this package: `subject` (what is checked, vectors and keys), `shape`, `announced`
-and `constants` (the laws), `hostile` (bytes nobody wrote), `evidence` (the statistics).
+and `constants` (the laws), `hostile` (bytes nobody wrote); the statistics are `netcomp.laws`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from netcomp.compressors.base import Compressor
 from netcomp.compressors.conformance import announced, constants, hostile, shape
-from netcomp.compressors.conformance.subject import Broken, Subject
+from netcomp.compressors.conformance.subject import Subject
+from netcomp.laws import Finding, findings
 
 __all__ = ["CONFIDENCE", "DIMS", "LAWS", "WORKERS", "Finding", "Law", "check_compressor"]
 
@@ -60,15 +58,6 @@ LAWS: Final[dict[str, Law]] = {
 """The laws in the order they are checked; the docstring of each states it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Whether one law holds. `detail` says where it is broken, or what was seen."""
-
-    law: str
-    passed: bool
-    detail: str
-
-
 def check_compressor(
     compressor: Compressor,
     *,
@@ -83,7 +72,7 @@ def check_compressor(
     The verdict is a function of the arguments: all vectors, keys and mutations derive from
     `seed`, and how many there are does not depend on the machine. What is tested by Monte
     Carlo is wrongly found broken with probability at most 1 − `confidence` a law, whatever the
-    distribution (`netcomp.compressors.conformance.evidence`). Raises ValueError where a
+    distribution (`netcomp.laws.evidence`). Raises ValueError where a
     dimension or number of workers is not positive or the confidence not in (0, 1), `SpecError`
     where the compressor can be resolved for no size, and KeyError for a law that is none.
     """
@@ -93,19 +82,4 @@ def check_compressor(
         raise ValueError(f"a confidence of {confidence:g} is not in (0, 1)")
     subject = Subject(compressor, tuple(dims), tuple(workers), seed, 1.0 - confidence)
     _ = subject.cases
-    return [_finding(name, LAWS[name], subject) for name in laws]
-
-
-def _finding(name: str, law: Law, subject: Subject) -> Finding:
-    try:
-        with np.errstate(all="ignore"):
-            return Finding(name, passed=True, detail=law(subject))
-    except Broken as broken:
-        return Finding(name, passed=False, detail=str(broken))
-    except Exception as error:  # noqa: BLE001 — whatever a foreign compressor raises is a finding
-        return Finding(name, passed=False, detail=f"raised {_told(error)}")
-
-
-def _told(error: Exception) -> str:
-    """Return an exception as one line: its class and text."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    return findings(LAWS, laws, subject)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from netcomp.compressors.base import MAX_PARTS, Payload
-from netcomp.compressors.conformance import evidence
 from netcomp.compressors.conformance.constants import verdict
-from netcomp.compressors.conformance.subject import Broken, Case, Subject
+from netcomp.compressors.conformance.subject import Case, Subject
+from netcomp.laws import Broken, evidence
 
 __all__ = ["density", "paper_bits", "payload_bytes"]
 

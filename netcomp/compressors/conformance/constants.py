@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 
 from netcomp.compressors.base import Collection, Compressor
-from netcomp.compressors.conformance import evidence
-from netcomp.compressors.conformance.subject import Broken, Case, Sample, Subject
+from netcomp.compressors.conformance.subject import Case, Sample, Subject
+from netcomp.laws import Broken, evidence
 
 __all__ = ["b1", "b2", "delta", "omega", "sensible", "theta", "unbiased", "verdict"]
 

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from netcomp.compressors.base import Payload
-from netcomp.compressors.conformance.subject import Broken, Case, Subject, fresh
+from netcomp.compressors.conformance.subject import Case, Subject, fresh
 from netcomp.draw import Draw, Stream
 from netcomp.errors import RemoteProtocolError
+from netcomp.laws import Broken
 
 __all__ = ["MUTATIONS", "hostile_bytes", "mutated", "wrong_lengths"]
 

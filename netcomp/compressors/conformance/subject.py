@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from netcomp.compressors.base import Compressor, Payload
 from netcomp.draw import Direction, Draw, Purpose, Stream
 from netcomp.errors import NotFinite, SpecError
+from netcomp.laws import Broken
 
-__all__ = ["Broken", "Case", "Sample", "Subject", "fresh", "same_bits", "vectors"]
+__all__ = ["Case", "Sample", "Subject", "fresh", "same_bits", "vectors"]
 
 Vector = NDArray[np.float64]
 
@@ -27,10 +28,6 @@ _DRAWS: Final = ((1, 200), (16, 800), (256, 400), (4096, 120))
 _FEWEST: Final = 40
 _TELLING: Final = {"gaussian", "constant", "one-hot", "peak"}
 """The vectors at which the bounds of the papers' compressors are attained: drawn most."""
-
-
-class Broken(Exception):
-    """A law does not hold; the text says where and how."""
 
 
 @dataclass(frozen=True)
