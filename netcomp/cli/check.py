@@ -1,4 +1,4 @@
-"""`netcomp check`: whether somebody's own compressor keeps the laws of one."""
+"""`netcomp check`: whether somebody's own compressor or problem keeps the laws of one."""
 
 from __future__ import annotations
 
@@ -8,53 +8,94 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from netcomp.cli.options import Json, print_json
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
+from netcomp.data import load
 from netcomp.errors import SpecError
+from netcomp.experiment.build import data_folders
 from netcomp.laws import Finding
+from netcomp.problems import PROBLEMS, Problem
+from netcomp.problems.conformance import check_problem
 
 __all__ = ["check_command"]
 
 
 class _What(StrEnum):
     COMPRESSOR = "compressor"
+    PROBLEM = "problem"
 
 
 def check_command(
     what: Annotated[_What, typer.Argument(help="What kind of thing it is.")],
-    name: Annotated[str, typer.Argument(help="Its notation, or module:Class of your own.")],
+    name: Annotated[str, typer.Argument(help="Its notation or name, or module:Class.")],
     dim: Annotated[
-        list[int] | None, typer.Option(min=1, help="A dimension to check; may be repeated.")
+        list[int] | None,
+        typer.Option(min=1, help="A dimension to check a compressor at; may be repeated."),
     ] = None,
     workers: Annotated[
         list[int] | None, typer.Option(min=1, help="A number of workers; may be repeated.")
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="The data set to pose a problem on, instead of the kit's.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of vectors, keys and bytes.")] = 1,
     json: Json = False,
 ) -> None:
-    """Check that a compressor keeps the laws of one: its bytes, errors and class constants."""
+    """Check that a compressor or a problem keeps the laws of one: results, errors, constants."""
     # As with `python -m`, a module in the folder where one is can be named.
     sys.path.append(str(Path.cwd()))
     try:
-        compressor = parse_compressor(name, field=what.value, imports=True)
+        if what is _What.PROBLEM:
+            _refuse("--dim", "is of compressors; a problem has its own", given=dim)
+            told, findings = name, _check_problem(name, data, workers, seed)
+        else:
+            _refuse("--data", "is of problems", given=data)
+            compressor = parse_compressor(name, field=what.value, imports=True)
+            told, findings = (
+                str(compressor),
+                check_compressor(
+                    compressor, dims=dim or DIMS, workers=workers or WORKERS, seed=seed
+                ),
+            )
     except TypeError as error:  # an abstract class, or one that wants arguments
         raise SpecError(what.value, f"{name!r} cannot be made: {error}") from error
-    findings = check_compressor(compressor, dims=dim or DIMS, workers=workers or WORKERS, seed=seed)
     passed = all(finding.passed for finding in findings)
     if json:
         rows = [
             {"law": finding.law, "passed": finding.passed, "detail": finding.detail}
             for finding in findings
         ]
-        print_json({"compressor": str(compressor), "passed": passed, "findings": rows})
+        print_json({what.value: told, "passed": passed, "findings": rows})
     else:
         _show(name, findings)
     if not passed:
         raise typer.Exit(1)
+
+
+def _refuse(option: str, why: str, *, given: object) -> None:
+    if given is not None:
+        raise SpecError(option, why)
+
+
+def _check_problem(
+    name: str, data: str | None, workers: list[int] | None, seed: int
+) -> list[Finding]:
+    kind = PROBLEMS.get(name)
+    if not (isinstance(kind, type) and issubclass(kind, Problem)):
+        raise SpecError("problem", f"{name!r} is no problem")
+    try:
+        problem = kind()
+    except ValidationError as error:
+        raise SpecError("problem", f"{name!r} cannot be made without options") from error
+    if data is not None and not problem.needs_data:
+        raise SpecError("--data", f"{name} makes its own data")
+    loaded = None if data is None else load(data, data_folders())
+    return check_problem(problem, data=loaded, workers=workers or WORKERS, seed=seed)
 
 
 def _show(name: str, findings: list[Finding]) -> None:

@@ -54,8 +54,8 @@ class LocalOracle(ABC):
     def gradient(self, x: Array, batch: Batch | None = None) -> Array:
         """Return ∇f_i(x), or the mean gradient of a batch of its samples at x.
 
-        Shape (d,), in the dtype of x, in an array of its own. Over rows the mean over all
-        batches is ∇f_i(x), and a batch of all rows without replacement gives it exactly; a
+        Shape (d,), in the dtype of x, in an array of its own. Over rows it is the mean over
+        `batch.rows(self.rows)`, and all rows without replacement give ∇f_i(x) exactly; a
         function without rows may be online (fresh noise from the batch's key), or exact,
         when every batch gives ∇f_i(x). Raises `ValueError` for a size that cannot be.
         """
