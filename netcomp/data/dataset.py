@@ -73,8 +73,14 @@ class Dataset:
         return not isinstance(self.features, np.ndarray)
 
     def take(self, rows: NDArray[np.int64]) -> Shard:
-        """Return the given rows (indices from 0, in the order given) as a copy."""
-        return Shard(self.features[rows], self.targets[rows])
+        """Return the given rows (indices from 0, in the order given).
+
+        Consecutive rows share the memory of the data set, which is then held once.
+        """
+        if rows.size == 0 or np.any(np.diff(rows) != 1):
+            return Shard(self.features[rows], self.targets[rows])
+        block = slice(int(rows[0]), int(rows[-1]) + 1)
+        return Shard(_consecutive(self.features, block), self.targets[block])
 
     def signed(self) -> Dataset:
         """Return the data set with its two labels as -1 (the smaller) and +1.
@@ -118,3 +124,16 @@ def digest_of(name: str, *arrays: NDArray[Any]) -> str:
 def _listed(labels: NDArray[np.float64]) -> str:
     more = ", …" if labels.size > _SHOWN else ""
     return ", ".join(f"{label:g}" for label in labels[:_SHOWN]) + more
+
+
+def _consecutive(features: Matrix, block: slice) -> Matrix:
+    """Return a view of rows; scipy's own slices of CSR are copies."""
+    if isinstance(features, np.ndarray):
+        return features[block]
+    starts = features.indptr[block.start : block.stop + 1]
+    inside = slice(int(starts[0]), int(starts[-1]))
+    view = type(features)((starts.size - 1, features.shape[1]), dtype=features.dtype)
+    # Set apart: given to the constructor, views of a much larger array would be copied.
+    view.data, view.indices = features.data[inside], features.indices[inside]
+    view.indptr = starts - starts[0]
+    return view

@@ -68,8 +68,22 @@ class Rows:
 
     def transposed_times(self, r: _Array) -> _Array:
         """Return Bᵀr, shape (d,)."""
-        product: _Array = self.features.T @ r
+        product: _Array = self._turned @ r
         return np.concatenate([[r.sum()], product]) if self.bias else product
+
+    @cached_property
+    def _turned(self) -> Matrix:
+        """Aᵀ in the memory of A: scipy copies a part of larger arrays whenever it transposes."""
+        features = self.features
+        if isinstance(features, np.ndarray):
+            return features.T
+        turned = type(features)(features.shape, dtype=features.dtype).T
+        turned.data, turned.indices, turned.indptr = (
+            features.data,
+            features.indices,
+            features.indptr,
+        )
+        return turned
 
     def moment_times(self, x: _Array) -> _Array:
         """Return Sx without making S."""

@@ -39,6 +39,22 @@ def test_a_shard_has_the_rows_asked_for(sparse):
     assert shard.rows == 2
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3], [1, 2], [3], []])
+def test_consecutive_rows_are_no_copy(sparse, rows):
+    """The same rows as by an index, in the data set's own memory."""
+    full = np.arange(12.0).reshape(4, 3) % 5
+    data = dataset([1, 2, 3, 4], csr_matrix(full) if sparse else full)
+    shard = data.take(np.array(rows, dtype=np.int64))
+    got = shard.features.toarray() if sparse else shard.features
+    assert got.tolist() == full[rows].tolist()
+    assert shard.targets.tolist() == [row + 1.0 for row in rows]
+    mine, whole = (
+        (shard.features.data, data.features.data) if sparse else (shard.features, data.features)
+    )
+    assert np.shares_memory(mine, whole) == bool(rows)
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [([1, 2, 1], [-1, 1, -1]), ([0, 1, 1], [-1, 1, 1]), ([1, -1, 1], [1, -1, 1])],

@@ -10,8 +10,16 @@ from scipy.sparse import csr_matrix
 from netcomp.constants import exact
 from netcomp.data import Dataset, Shard, equal, load
 from netcomp.draw import Draw
-from netcomp.errors import DataError
-from netcomp.problems import PROBLEMS, LeastSquares, LinearProblem, Logistic, NonconvexLogistic
+from netcomp.errors import DataError, SpecError
+from netcomp.problems import (
+    PROBLEMS,
+    LeastSquares,
+    LinearProblem,
+    Logistic,
+    NonconvexLogistic,
+    linear_constants,
+    rows,
+)
 from support.cases import values
 
 NAMES = [name for name, entry in PROBLEMS.items() if issubclass(entry, LinearProblem)]
@@ -225,12 +233,96 @@ def test_no_oracle_without_rows(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
+    "options", [{"l2": "L"}, {"l2": "-1*L"}, {"l2": "1e999*L"}, {"l2": "0.1"}, {"l2": "nan*L"}]
+)
+def test_an_l2_as_text_is_a_multiple_of_smoothness(name, options):
+    """Nothing else is understood as text."""
+    with pytest.raises(ValidationError, match="multiple of L"):
+        PROBLEMS.get(name)(**options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", ["0.5*L", "5e-1 * L", "0.5*l"])
+def test_a_relative_l2_is_settled_over_all_rows(name, text):
+    """The same number whatever the split: sup|ℓ''| max ‖a‖² of all rows, the bias too."""
+    data, problem = dataset(), PROBLEMS.get(name)(l2=text, bias=True)
+    longest = 1 + np.sum(data.features**2, axis=1).max()
+    expected = 0.5 * problem.scalar.curvatures.modulus * longest
+    for workers in (1, 3):
+        own = oracles(problem, data, workers)
+        assert [expected] * workers == pytest.approx([o.l2 for o in own], rel=1e-14)
+        zero = np.zeros(own[0].dim)
+        slope = own[0].gradient(zero + 1) - oracles(
+            PROBLEMS.get(name)(bias=True, l2=0), data, workers
+        )[0].gradient(zero + 1)
+        np.testing.assert_allclose(slope, expected, rtol=1e-12)
+    with pytest.raises(SpecError, match="settle"):
+        problem.oracle(data.signed().take(np.arange(3)), 0, 1, Draw(0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
     "options", [{"l2": -1}, {"l2": float("inf")}, {"smoothness": "best"}, {"biass": True}]
 )
 def test_impossible_options_are_refused(name, options):
     """Hyper-parameters are checked, unknown ones refused."""
     with pytest.raises(ValidationError):
         PROBLEMS.get(name)(**options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("smoothness", ["spectral", "row-norm"])
+def test_average_smoothness_is_at_most_the_papers(name, smoothness):
+    """ℒ_i ≤ max_j L_ij (MARINA, after Assumption 3.1), by row norms √(mean (sup|ℓ''| ‖a_j‖²)²)."""
+    problem = PROBLEMS.get(name)(l2=0.1, smoothness=smoothness)
+    for own in oracles(problem, dataset()):
+        squares = problem.scalar.curvatures.modulus * own.design.squared_norms()
+        rough = sqrt(np.mean(squares**2))
+        assert own.constants["calL"].value <= rough * (1 + 1e-12)
+        assert rough <= own.constants["L_sample"].value
+        if smoothness == "row-norm":
+            assert own.constants["calL"].value == pytest.approx(rough, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lanczos_gives_the_same_constants(monkeypatch, name):
+    """Dense matrices and matrix-vector products agree, local and joint."""
+    problem = PROBLEMS.get(name)(l2=0.1, bias=True, smoothness="spectral")
+    data = dataset(rows=60, width=9)
+    dense = oracles(problem, data)
+    expected = [values(o.constants) for o in dense] + [values(problem.joint(dense))]
+    monkeypatch.setattr(rows, "DENSE", 0)
+    own = oracles(problem, data)
+    found = [values(o.constants) for o in own] + [values(problem.joint(own))]
+    for a, b in zip(found, expected, strict=True):
+        assert a == pytest.approx(b, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_shards_have_no_hessian_variance(monkeypatch, name):
+    """The same rows everywhere: what all share vanishes, also for Lanczos."""
+    data = dataset(rows=10)
+    twice = Dataset("twice", np.vstack([data.features] * 2), np.tile(data.targets, 2), "0")
+    problem = PROBLEMS.get(name)(smoothness="spectral")
+    own = oracles(problem, twice, workers=2)
+    half = problem.scalar.curvatures.high - problem.scalar.curvatures.low
+    expected = half / 2 * own[0].design.top_eigenvalue
+    for limit in (rows.DENSE, 0):
+        monkeypatch.setattr(rows, "DENSE", limit)
+        assert values(problem.joint(own))["L_pm"] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def test_joint_constants_are_computed_when_asked_for(monkeypatch):
+    """Looking one up costs nothing of the others."""
+    problem = LeastSquares()
+    own = oracles(problem, dataset())
+    joint = problem.joint(own)
+    monkeypatch.setattr(linear_constants, "top_of_variance", None)
+    assert joint["L"].value > 0
+    with pytest.raises(TypeError):
+        joint["L_pm"]
+    with pytest.raises(KeyError):
+        joint["sigma_sq"]
 
 
 def test_joint_constants_need_oracles_of_this_problem():
