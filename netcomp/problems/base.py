@@ -64,9 +64,9 @@ class LocalOracle(ABC):
     def constants(self) -> Mapping[str, Constant]:
         """The constants of f_i, computed when first asked for (`Lazy`: each apart), read-only.
 
-        "L": ∇f_i is L-Lipschitz; "mu", only where known and positive: f_i is mu-strongly
-        convex; where f_i is a mean over rows, "calL", "L_sample" and "sigma_sq" too, as far as
-        they are known (`netcomp.constants.CONSTANTS`, for one worker).
+        "L", where there is one: ∇f_i is L-Lipschitz; "mu", only where known and positive: f_i
+        is mu-strongly convex; where f_i is a mean over rows, "calL", "L_sample" and "sigma_sq"
+        too, as far as they are known (`netcomp.constants.CONSTANTS`, for one worker).
         """
         return MappingProxyType(self._constants())
 

@@ -339,9 +339,15 @@ class BoundedDissimilarity(Honest):
 
 
 @wrong_oracle("constants")
-class NoSmoothnessOracle(LinearOracle):
+class NegativeOracle(LinearOracle):
     def _constants(self):
-        return {"mu": exact(0.1)}
+        return {**super()._constants(), "mu": exact(-0.1)}
+
+
+@wrong_oracle("constants")
+class MoreConvexThanSmoothOracle(LinearOracle):
+    def _constants(self):
+        return {"L": exact(1e3), "mu": exact(2e3)}
 
 
 @wrong_oracle("constants")

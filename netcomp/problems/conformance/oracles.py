@@ -73,7 +73,8 @@ def _refused(problem: Problem, shard: Shard | None) -> bool:
 def start(subject: Subject) -> str:
     """Check that x0 is finite float64 of shape (d,), the same from every worker's key.
 
-    All workers have the same dimension.
+    All workers have the same dimension. Numbers of workers that are refused with a `SpecError` are
+    no breach, as long as some is left.
     """
     for case in subject.cases:
         if len({oracle.dim for oracle in case.oracles}) != 1:
@@ -84,7 +85,8 @@ def start(subject: Subject) -> str:
         for worker in range(case.n):
             if not same_bits(x, case.problem.x0(case.dim, Draw(case.seed, worker=worker))):
                 raise Broken(f"{case}: x0 depends on whose key it is")
-    return f"d = {', '.join(str(case.dim) for case in subject.cases)}"
+    sizes = ", ".join(f"{case}, d = {case.dim}" for case in subject.cases)
+    return f"{sizes}; refused: {'; '.join(subject.refused)}" if subject.refused else sizes
 
 
 def shape_and_dtype(subject: Subject) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from netcomp.constants import Constant
 from netcomp.data import Dataset, equal
 from netcomp.draw import Draw, Purpose
+from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.roles import Array, Batch
 
@@ -27,7 +28,7 @@ _TABLE: Final = (12, 5)
 _SCALES: Final = (0.1, 1.0, 3.0)
 _ITERATIONS: Final = 20
 _RANDOM_PAIRS: Final = 4
-_KEYS: Final = 4000
+_KEYS_A_ROW: Final = 40
 
 
 @dataclass(frozen=True)
@@ -129,16 +130,22 @@ class Case:
                 found.append(Pair(x, flat, f"flattest of {name}"))
         return [pair for pair in found if pair.distance > 0]
 
+    @cached_property
+    def _singles(self) -> dict[int, list[Batch]]:
+        return {}
+
     def singles(self, worker: int) -> list[Batch]:
-        """Return a batch of one sample for every row of a worker."""
-        rows = self.oracles[worker].rows
-        found: dict[int, Batch] = {}
-        for t in range(_KEYS):
-            batch = Batch(1, self.key(worker, t))
-            found.setdefault(int(batch.rows(rows)[0]), batch)
-            if len(found) == rows:
-                break
-        return [found[row] for row in range(rows)]
+        """Return a batch of one sample for every row of a worker: keys are tried until all came."""
+        if worker not in self._singles:
+            rows = self.oracles[worker].rows
+            found: dict[int, Batch] = {}
+            for t in range(_KEYS_A_ROW * rows):
+                batch = Batch(1, self.key(worker, t))
+                found.setdefault(int(batch.rows(rows)[0]), batch)
+                if len(found) == rows:
+                    break
+            self._singles[worker] = [found[row] for row in range(rows)]
+        return self._singles[worker]
 
     def single_gradients(self, worker: int, x: Vector) -> Vector:
         """Return the gradients of all single rows at x, shape (m, d)."""
@@ -161,7 +168,16 @@ class Subject:
         self.seed = seed
         self.alarm = alarm
         """The probability with which a correct problem may fail the law of chance."""
-        self.cases = [self._case(data, n) for n in workers]
+        self.cases: list[Case] = []
+        self.refused: list[str] = []
+        """Numbers of workers that the problem cannot be posed for, and why."""
+        for n in workers:
+            try:
+                self.cases.append(self._case(data, n))
+            except SpecError as error:
+                self.refused.append(f"n = {n}: {error}")
+        if not self.cases:
+            raise SpecError("", f"no number of workers will do; {self.refused[0]}")
 
     def _case(self, data: Dataset | None, n: int) -> Case:
         problem, seed = self.problem, self.seed
