@@ -15,9 +15,8 @@ from rich.table import Table
 from netcomp.cli.options import Json, print_json
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
-from netcomp.data import load
+from netcomp.data import data_folders, load
 from netcomp.errors import SpecError
-from netcomp.experiment.build import data_folders
 from netcomp.laws import Finding
 from netcomp.problems import PROBLEMS, Problem
 from netcomp.problems.conformance import check_problem

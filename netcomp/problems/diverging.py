@@ -35,6 +35,7 @@ from netcomp.data import Shard
 from netcomp.draw import Draw
 from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.normals import add_noise
 from netcomp.problems.own import own_oracles
 from netcomp.roles import Array, Batch
 
@@ -64,6 +65,8 @@ class SpikeOracle(LocalOracle):
         """Return 2⟨a, x⟩a + wx, shape (d,), in the dtype of x, whatever the batch."""
         point = x.astype(np.float64, copy=False)
         gradient = 2 * float(self.a @ point) * self.a + self.w * point
+        if batch is not None:
+            add_noise(gradient, batch, 0.0)
         return gradient.astype(x.dtype, copy=False)
 
     def _constants(self) -> dict[str, Constant]:

@@ -128,9 +128,13 @@ class LinearProblem(Problem):
     """How L_i is bounded: sup|ℓ''| times λ_max(A_iᵀA_i)/m, or times max_j ‖a_ij‖²."""
 
     def settled(self, data: Dataset) -> Self:
-        """Return the problem with `l2` a number."""
+        """Return the problem with `l2` a number; `SpecError` where a worker has not all rows."""
         if not isinstance(self.l2, str):
             return self
+        if data.partial:
+            raise SpecError(
+                "problem.l2", f"{self.l2!r} is relative to all rows, and each worker has its own"
+            )
         multiple = float(self.l2.partition("*")[0])
         longest = proved.spread(Rows(data.features, self.bias), spectral=False)
         return self.model_copy(update={"l2": multiple * self.scalar.curvatures.modulus * longest})

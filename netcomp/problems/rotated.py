@@ -28,6 +28,7 @@ from netcomp.constants import Constant, exact
 from netcomp.data import Shard
 from netcomp.draw import Draw, Purpose
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.normals import add_noise
 from netcomp.problems.own import own_oracles
 from netcomp.problems.rotations import Rotation, shared_rotation
 from netcomp.problems.rows import mean_of
@@ -69,6 +70,8 @@ class RotatedOracle(LocalOracle):
         """Return 2UDUᵀx - y, shape (d,), in the dtype of x, whatever the batch."""
         turned = self.rotation.transposed_times(x.astype(np.float64, copy=False))
         gradient = self.rotation.times(2 * self.spectrum * turned) - self.vector
+        if batch is not None:
+            add_noise(gradient, batch, 0.0)
         return gradient.astype(x.dtype, copy=False)
 
     def _constants(self) -> dict[str, Constant]:

@@ -18,7 +18,7 @@ label cannot depend on the label.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ from pydantic import Field
 from netcomp.constants import Constant
 from netcomp.data import Shard
 from netcomp.draw import MAX_BOUND, Draw, Purpose
-from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.problems.linear import LeastSquares, LinearOracle, LinearProblem, Logistic
 from netcomp.problems.normals import normal_vector
 
@@ -74,13 +74,13 @@ class SyntheticProblem(Problem):
         solution: _Array = sqrt(1 - self.heterogeneity) * common + sqrt(self.heterogeneity) * own
         return solution
 
-    def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
+    def joint(self, oracles: Sequence[LocalOracle]) -> Mapping[str, Constant]:
         """Return the constants of f that the linear model gives."""
         return self.model().joint(oracles)
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float | None:
-        """Return the least value of f where the linear model knows it."""
-        return self.model().minimum(oracles)
+    def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum | None:
+        """Return x* and f* where the linear model knows them."""
+        return self.model().optimum(oracles)
 
     @abstractmethod
     def model(self) -> LinearProblem:
