@@ -125,13 +125,13 @@ class ZeroChainOracle(LocalOracle):
     @property
     def _weight(self) -> float:
         """The factor of ∇F_i(x/λ) in ∇f_i(x)."""
-        return self.parts * self.problem.smoothness * self.problem.scale / SMOOTHNESS
+        return self.parts * self.problem.L * self.problem.scale / SMOOTHNESS
 
     def _constants(self) -> dict[str, Constant]:
         if self.part >= self.dim:
             return {"L": exact(0.0)}  # no link is left for this part
         smoothness = SMOOTHNESS if self.parts == 1 else self.parts * LINK_SMOOTHNESS
-        constants = {"L": bound(self.problem.smoothness * smoothness / SMOOTHNESS)}
+        constants = {"L": bound(self.problem.L * smoothness / SMOOTHNESS)}
         chance = self.problem.chance
         if chance < 1:
             ahead = self._weight * GRADIENT_BOUND
@@ -151,7 +151,7 @@ class ZeroChain(Problem):
     """Whose the links are: `workers` deals them out in turn (MARINA-P, G.2); `halves` gives
     those of odd number to the first half of the workers and the others to the second
     (NEOLITHIC, Example 2); `whole` gives everybody all (NEOLITHIC, Example 1)."""
-    smoothness: float = Field(default=SMOOTHNESS, gt=0, allow_inf_nan=False)
+    L: float = Field(default=SMOOTHNESS, gt=0, allow_inf_nan=False)
     """L of f. With the default and scale 1, f = F_T."""
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """λ: ‖∇f(x)‖ > Lλ/152 while the last coordinate of x is 0."""
@@ -170,13 +170,13 @@ class ZeroChain(Problem):
         return ZeroChainOracle(self, int(worker >= workers // 2), 2)
 
     def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
-        """Return "L" of f, the option `smoothness`."""
+        """Return "L" of f, the option `L`."""
         own_oracles(ZeroChainOracle, oracles)
-        return {"L": bound(self.smoothness)}
+        return {"L": bound(self.L)}
 
     def minimum(self, oracles: Sequence[LocalOracle]) -> float:
         """Return inf f, which f comes as near as one likes to but does not attain."""
-        return -self.smoothness * self.scale**2 / SMOOTHNESS * _TOP * (1 + e * (self.dim - 1))
+        return -self.L * self.scale**2 / SMOOTHNESS * _TOP * (1 + e * (self.dim - 1))
 
 
 def _psi(z: _Array) -> tuple[_Array, _Array]:

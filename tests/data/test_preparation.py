@@ -154,7 +154,7 @@ def test_rows_of_rcv1_are_never_made_dense():
         shard = data.take(equal(data.rows, 20).parts[0])
         oracle = Logistic(bias=True).oracle(shard, 0, 20, Draw(1))
         gradient = oracle.gradient(np.zeros(47_237))
-        bound = oracle.constants["L"]
+        bound = oracle.constants["L"].value
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -30,7 +30,7 @@ FAMILIES = [
     (TopKDiverges(dim=5, d1=2), 20),
     (TopKDiverges(dim=4, d1=1, b=9.5), 4),
     (ZeroChain(dim=11), 3),
-    (ZeroChain(dim=11, division="halves", smoothness=2.0, scale=0.4), 4),
+    (ZeroChain(dim=11, division="halves", L=2.0, scale=0.4), 4),
     (ZeroChain(dim=10, division="whole", scale=3.0), 2),
     (ZeroChain(dim=2), 4),
     (ZeroChain(dim=1), 2),

@@ -115,7 +115,7 @@ def test_the_gradient_is_large_until_the_end(problem, workers, data):
 
 def test_the_scaled_gradient_is_large_until_the_end():
     """‖∇f(x)‖ > Lλ/152: eq. (40) of MARINA-P."""
-    problem = ZeroChain(dim=9, smoothness=3.0, scale=0.2)
+    problem = ZeroChain(dim=9, L=3.0, scale=0.2)
     x = np.zeros(9)
     x[:8] = np.random.default_rng(0).normal(scale=0.2, size=8)
     norm = np.linalg.norm(mean_gradient(oracles(problem, 3), x))
@@ -185,12 +185,12 @@ def test_scaling():
     """f(x) = (Lλ²/152) F_T(x/λ)."""
     x = np.random.default_rng(1).normal(size=7)
     plain = oracles(ZeroChain(dim=7), 2)
-    scaled = oracles(ZeroChain(dim=7, smoothness=38.0, scale=2.0), 2)
+    scaled = oracles(ZeroChain(dim=7, L=38.0, scale=2.0), 2)
     for a, b in zip(plain, scaled, strict=True):
         np.testing.assert_allclose(b.loss(2 * x), a.loss(x), rtol=1e-14)
         np.testing.assert_allclose(b.gradient(2 * x), a.gradient(x) / 2, rtol=1e-14)
         assert b.constants["L"].value == pytest.approx(a.constants["L"].value / 4, rel=1e-14)
-    assert ZeroChain(dim=7, smoothness=38.0, scale=2.0).minimum(scaled) == pytest.approx(
+    assert ZeroChain(dim=7, L=38.0, scale=2.0).minimum(scaled) == pytest.approx(
         ZeroChain(dim=7).minimum(plain)
     )
 
