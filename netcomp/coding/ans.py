@@ -59,7 +59,7 @@ from netcomp.coding.rans import fewest_lanes, lanes_for, pop, push
 from netcomp.coding.varint import read_varint, write_varint
 from netcomp.errors import RemoteProtocolError
 
-__all__ = ["MAX_ALPHABET", "decode_symbols", "encode_symbols"]
+__all__ = ["MAX_ALPHABET", "decode_sparse", "decode_symbols", "encode_sparse", "encode_symbols"]
 
 MAX_ALPHABET: Final = 1 << 16
 """The largest alphabet: symbols are uint8 up to 256 and uint16 above."""
@@ -93,9 +93,42 @@ def encode_symbols(symbols: Symbols, alphabet: int) -> bytes:
     others = np.count_nonzero(symbols != common)
     if others == 0 or others * _RARE > symbols.size:
         return _encode_plain(symbols, alphabet)
-    out = _encode_mostly(symbols, common, alphabet)
+    positions = np.flatnonzero(symbols != common)
+    out = _encode_mostly(positions, symbols[positions], common, symbols.size, alphabet)
     short = len(out) <= packed_bytes(symbols.size, _width(alphabet))
     return out if short else _encode_raw(symbols, alphabet)
+
+
+def encode_sparse(
+    positions: NDArray[np.int64], symbols: Symbols, count: int, alphabet: int
+) -> bytes:
+    """Return what `encode_symbols` does for zeros but for `symbols` at increasing `positions`.
+
+    In time and memory for those, where they are few. Raises ValueError for positions out of
+    order or range, and for a symbol that is 0 or not below the alphabet.
+    """
+    if symbols.size and not 1 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
+        raise ValueError(f"a symbol is not in 1 … {alphabet - 1}")
+    if symbols.size and symbols.size * _RARE <= count:
+        out = _encode_mostly(positions, symbols, 0, count, alphabet)
+        if len(out) <= packed_bytes(count, _width(alphabet)):
+            return out
+    dense = np.zeros(count, dtype=_dtype(alphabet))
+    dense[positions] = symbols
+    return encode_symbols(dense, alphabet)
+
+
+def decode_sparse(data: Any, count: int, alphabet: int) -> tuple[NDArray[np.int64], Symbols] | None:
+    """Return (positions, symbols) of those other than 0, None where most are not 0.
+
+    In time and memory for those. Raises RemoteProtocolError like `decode_symbols`, which is for
+    what gives None.
+    """
+    view = np.frombuffer(data, dtype=np.uint8).data
+    if len(view) == 0 or view[0] not in (_MOSTLY, _MOSTLY + 1):
+        return None
+    _, positions, symbols = _decode_mostly(view, count, alphabet)
+    return positions, symbols
 
 
 def decode_symbols(data: Any, count: int, alphabet: int) -> Symbols:
@@ -111,6 +144,17 @@ def decode_symbols(data: Any, count: int, alphabet: int) -> Symbols:
     mode = view[0]
     if mode < _MOSTLY:
         return _decode_plain(view, count, alphabet)
+    common, positions, others = _decode_mostly(view, count, alphabet)
+    out = np.full(count, common, dtype=_dtype(alphabet))
+    out[positions] = others
+    return out
+
+
+def _decode_mostly(
+    view: memoryview, count: int, alphabet: int
+) -> tuple[int, NDArray[np.int64], Symbols]:
+    """Return (the common symbol, where others stand, these)."""
+    mode = view[0]
     common, at = ((mode - _MOSTLY) // 2, 1) if mode < _MOSTLY_LONG else read_varint(view, 1)
     others, at = read_varint(view, at)
     if common >= alphabet or alphabet == 1 or not 1 <= others < count:
@@ -124,9 +168,7 @@ def decode_symbols(data: Any, count: int, alphabet: int) -> Symbols:
     read = _decode_raw if bare else _decode_plain
     rest = read(tail, others, alphabet - 1).astype(_dtype(alphabet))
     rest += rest >= common
-    out = np.full(count, common, dtype=_dtype(alphabet))
-    out[positions] = rest
-    return out
+    return common, positions, rest
 
 
 def _frequent(symbols: Symbols) -> int:
@@ -167,10 +209,11 @@ def _decode_raw(view: memoryview, count: int, alphabet: int) -> Symbols:
     return out.astype(_dtype(alphabet))
 
 
-def _encode_mostly(symbols: Symbols, common: int, alphabet: int) -> bytes:
-    positions = np.flatnonzero(symbols != common)
-    rest = symbols[positions]
-    rest -= rest > common
+def _encode_mostly(
+    positions: NDArray[np.int64], others: Symbols, common: int, count: int, alphabet: int
+) -> bytes:
+    """Return `others`, of which there is at least one, at `positions` amid the common symbol."""
+    rest = others - (others > common)
     nested = _encode_plain(rest.astype(_dtype(alphabet - 1)), alphabet - 1)
     bare = nested[0] == _RAW
     long = common >= _LONG_FROM
@@ -179,7 +222,7 @@ def _encode_mostly(symbols: Symbols, common: int, alphabet: int) -> bytes:
         write_varint(common) if long else b"",
         write_varint(positions.size),
         b"" if bare else write_varint(len(nested)),
-        encode_indices(positions, symbols.size).tobytes(),
+        encode_indices(positions, count).tobytes(),
     )
     return b"".join((*head, nested[bare:]))
 

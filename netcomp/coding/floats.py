@@ -32,8 +32,9 @@ NATURAL_LIMIT: Final = 2.0**127
 
 _CHUNK = 1 << 16
 _MANTISSA_BITS = np.uint32(23)
-_MAGNITUDE = np.uint32(0x7FFF_FFFF)
 _MANTISSA = np.uint32(0x007F_FFFF)
+_POWER = np.uint32(0xFF80_0000)
+_SIGN_BIT = np.uint32(31)
 
 
 def as_bytes(array: NDArray[Any]) -> memoryview:
@@ -62,26 +63,46 @@ def sign_bytes(count: int) -> int:
 
 
 def natural_encode(
-    values: NDArray[np.float32], stream: Stream
+    values: NDArray[np.float32], stream: Stream, decoded: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Round each value to a power of two at random; return (exponents, packed signs).
 
     A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise:
     adding 23 random bits below the exponent field and cutting the mantissa off does
     just that. Below 2^-126 the neighbours are 0 and 2^-126, still without bias.
+    `decoded` takes what `natural_decode` would return. Raises ValueError unless all
+    magnitudes are below `NATURAL_LIMIT`.
     Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
-    bits = values.view(np.uint32)
     exponents = np.empty(values.size, dtype=np.uint8)
+    signs = np.empty(sign_bytes(values.size), dtype=np.uint8)
     for start in range(0, values.size, _CHUNK):
         part = slice(start, min(start + _CHUNK, values.size))
-        rounded = (bits[part] & _MAGNITUDE) + (stream.words32(part.stop - part.start) & _MANTISSA)
-        exponents[part] = rounded >> _MANTISSA_BITS
-    return exponents, np.packbits(np.signbit(values))
+        v = values[part]
+        if not max(float(v.max()), -float(v.min())) < NATURAL_LIMIT:
+            raise ValueError("a magnitude is not below 2¹²⁷")
+        rounded = stream.words32(v.size)
+        rounded &= _MANTISSA
+        # The sign bit above the exponent is not reached: 2¹²⁷ is a float too.
+        rounded += v.view(np.uint32)
+        signs[start // 8 : start // 8 + sign_bytes(v.size)] = np.packbits(np.signbit(v))
+        if decoded is not None:
+            np.bitwise_and(rounded, _POWER, out=decoded[part].view(np.uint32))
+        rounded >>= _MANTISSA_BITS
+        np.copyto(exponents[part], rounded, casting="unsafe")
+    return exponents, signs
 
 
 def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the float32 values of `natural_encode`; exponent 0 is zero."""
-    bits = exponents.astype(np.uint32) << _MANTISSA_BITS
-    bits |= np.unpackbits(signs, count=exponents.size).astype(np.uint32) << np.uint32(31)
-    return bits.view(np.float32)
+    out = np.empty(exponents.size, dtype=np.float32)
+    sign = np.empty(min(_CHUNK, exponents.size), dtype=np.uint32)
+    for start in range(0, exponents.size, _CHUNK):
+        part = slice(start, min(start + _CHUNK, exponents.size))
+        bits, size = out[part].view(np.uint32), part.stop - start
+        np.copyto(bits, exponents[part])
+        bits <<= _MANTISSA_BITS
+        np.copyto(sign[:size], np.unpackbits(signs[start // 8 :][: sign_bytes(size)], count=size))
+        sign[:size] <<= _SIGN_BIT
+        bits |= sign[:size]
+    return out

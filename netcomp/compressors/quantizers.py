@@ -22,6 +22,7 @@ from netcomp.coding.floats import (
     sign_bytes,
 )
 from netcomp.compressors.base import not_finite, require_finite
+from netcomp.compressors.norms import Values, pieces
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -30,17 +31,11 @@ __all__ = [
     "FloatFormat",
     "Natural",
     "Quantizer",
-    "float32_above",
-    "read_float32",
     "require_sizes",
 ]
 
 _NATURAL: Final = 512
 """Symbols of entropy-coded natural compression: twice the exponent, plus one for minus."""
-
-_LARGEST: Final = float(np.finfo(np.float32).max)
-
-Values = NDArray[np.floating[Any]]
 
 
 class Quantizer(ABC):
@@ -84,27 +79,6 @@ class Quantizer(ABC):
 
         Raises `RemoteProtocolError` where the bytes cannot be what `encode` wrote for m values.
         """
-
-
-def float32_above(exact: float, values: Values, draw: Draw) -> np.float32:
-    """Return the smallest float32 that is at least `exact`, a norm of `values`.
-
-    Raises `NotFinite` at the largest value where there is none.
-    """
-    if exact > _LARGEST:
-        raise not_finite(int(np.argmax(np.abs(values))), draw)
-    norm = np.float32(exact)
-    return norm if float(norm) >= exact else np.nextafter(norm, np.float32(np.inf))
-
-
-def read_float32(part: memoryview) -> np.float32:
-    """Return the norm that `float32_above` wrote; raises `RemoteProtocolError` where it is none."""
-    if part.nbytes != 4:  # noqa: PLR2004 — a float32
-        raise RemoteProtocolError(f"{part.nbytes} bytes where a norm belongs")
-    norm: np.float32 = np.frombuffer(part, dtype="<f4")[0]
-    if not (np.isfinite(norm) and norm >= 0):
-        raise RemoteProtocolError("a norm that is negative or not finite")
-    return norm
 
 
 def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
@@ -217,20 +191,19 @@ class Natural(Quantizer):
         return 9.0 * m
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        require_finite(values, draw)
-        too_large = np.abs(values) >= NATURAL_LIMIT
-        if too_large.any():
-            raise not_finite(int(np.argmax(too_large)), draw)
-        single = values.astype(np.float32, copy=False)
-        raw = natural_encode(np.ascontiguousarray(single), draw.stream(Purpose.QUANTIZER))
+        with np.errstate(over="ignore"):
+            single = np.ascontiguousarray(values, dtype=np.float32)
+        decoded = np.empty(single.size, dtype=np.float32)
+        try:
+            raw = natural_encode(single, draw.stream(Purpose.QUANTIZER), decoded)
+        except ValueError:
+            require_finite(values, draw)
+            raise not_finite(int(np.argmax(np.abs(single) >= NATURAL_LIMIT)), draw) from None
         if self.coding == "raw":
-            parts = tuple(as_bytes(part) for part in raw)
-            return parts, natural_decode(*raw)
-        exponents, signs = raw
-        symbols = exponents.astype(np.uint16) << 1
-        symbols |= np.unpackbits(signs, count=single.size)
-        symbols[exponents == 0] = 0
-        return (memoryview(encode_symbols(symbols, _NATURAL)),), self._values(symbols)
+            return tuple(as_bytes(part) for part in raw), decoded
+        # Both zeros are the symbol 0.
+        decoded += np.float32(0.0)
+        return (memoryview(encode_symbols(_symbols(decoded), _NATURAL)),), decoded
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         if self.coding == "raw":
@@ -239,10 +212,30 @@ class Natural(Quantizer):
             return natural_decode(exponents, signs)
         if len(parts) != 1:
             raise RemoteProtocolError(f"{len(parts)} parts where one belongs")
-        return self._values(decode_symbols(parts[0], m, _NATURAL))
+        return _numbers(decode_symbols(parts[0], m, _NATURAL))
 
-    def _values(self, symbols: NDArray[np.integer[Any]]) -> Values:
-        """Return the numbers that symbols stand for: exponent and sign in the lowest bit."""
-        bits = (symbols.astype(np.uint32) >> 1) << np.uint32(23)
-        bits |= symbols.astype(np.uint32) << np.uint32(31)
-        return bits.view(np.float32)
+
+def _symbols(powers: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return twice the exponent field plus the sign of powers of two and zeros."""
+    out = np.empty(powers.size, dtype=np.uint16)
+    for part in pieces(powers.size):
+        bits = powers[part].view(np.uint32)
+        sign = bits >> np.uint32(31)
+        exponent = bits >> np.uint32(22)
+        exponent &= np.uint32(_NATURAL - 2)
+        exponent |= sign
+        out[part] = exponent
+    return out
+
+
+def _numbers(symbols: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return the numbers that symbols stand for."""
+    out = np.empty(symbols.size, dtype=np.float32)
+    for part in pieces(symbols.size):
+        bits = out[part].view(np.uint32)
+        np.copyto(bits, symbols[part])
+        sign = bits << np.uint32(31)
+        bits >>= np.uint32(1)
+        bits <<= np.uint32(23)
+        bits |= sign
+    return out

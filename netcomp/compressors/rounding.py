@@ -24,15 +24,24 @@ from numpy.typing import NDArray
 
 from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.bits import packed_bytes
-from netcomp.compressors.base import not_finite, require_finite
-from netcomp.compressors.quantizers import Quantizer, Values
-from netcomp.draw import Draw, Purpose, Stream
+from netcomp.coding.model import histogram
+from netcomp.compressors.base import not_finite
+from netcomp.compressors.grids import (
+    Grid,
+    PowersOfTwo,
+    looked_up,
+    nearest_symbols,
+    signed_table,
+    tabled,
+)
+from netcomp.compressors.norms import Values, max_norm
+from netcomp.compressors.quantizers import Quantizer
+from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["Rounding", "Steps"]
 
 _HEAD = struct.Struct("<iI")
-_CHUNK = 1 << 16
 _LOW, _HIGH = -126, 127
 _MAX_GRID = 32767
 
@@ -86,13 +95,12 @@ class Rounding(Quantizer):
         return not self.biased
 
     @cached_property
-    def _grid(self) -> NDArray[np.float64]:
+    def _magnitudes(self) -> NDArray[np.float32]:
         """All magnitudes within the float32 range, increasing."""
         low, high = (math.floor(end / math.log2(self.b)) for end in (_LOW, _HIGH))
         powers = self.b ** np.arange(low, high + 1, dtype=np.float64)
         grid = np.multiply.outer(powers, self.steps.values).ravel()
-        inside: NDArray[np.float64] = grid[(grid >= 2.0**_LOW) & (grid <= 2.0**_HIGH)]
-        return inside
+        return grid[(grid >= 2.0**_LOW) & (grid <= 2.0**_HIGH)].astype(np.float32)
 
     @cached_property
     def _ratios(self) -> NDArray[np.float64]:
@@ -129,24 +137,28 @@ class Rounding(Quantizer):
 
     def bits(self, m: int) -> float:
         """Return sign and number of the magnitude at fixed width."""
-        return m * (1.0 + math.ceil(math.log2(self._grid.size + 1)))
+        return m * (1.0 + math.ceil(math.log2(self._magnitudes.size + 1)))
 
     def max_bytes(self, m: int) -> int:
-        return _HEAD.size + 1 + packed_bytes(m, (2 * self._grid.size).bit_length())
+        return _HEAD.size + 1 + packed_bytes(m, (2 * self._magnitudes.size).bit_length())
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        require_finite(values, draw)
-        too_large = np.abs(values) > self._grid[-1]
-        if too_large.any():
-            raise not_finite(int(np.argmax(too_large)), draw)
-        numbers = self._numbers(values, draw.stream(Purpose.QUANTIZER))
-        used = numbers[numbers > 0]
-        low, high = (int(used.min()), int(used.max())) if used.size else (1, 1)
+        if max_norm(values, draw) > self._magnitudes[-1]:
+            raise not_finite(int(np.argmax(np.abs(values) > self._magnitudes[-1])), draw)
+        if self.biased:
+            symbols = nearest_symbols(self._magnitudes, values)
+        else:
+            symbols = self._grid(values.dtype).symbols(values, draw.stream(Purpose.QUANTIZER))
+        used = np.flatnonzero(histogram(symbols, 2 * self._magnitudes.size + 1)[1:]) // 2 + 1
+        low, high = (int(used[0]), int(used[-1])) if used.size else (1, 1)
         count = high - low + 1
-        shifted = np.where(numbers > 0, numbers - low + 1, 0)
-        symbols = 2 * shifted - (np.signbit(values) & (shifted > 0))
         alphabet = 2 * count + 1
-        coded = encode_symbols(symbols.astype(np.uint8 if alphabet <= 256 else np.uint16), alphabet)  # noqa: PLR2004
+        # Zero stays zero, whatever is subtracted.
+        below = symbols.dtype.type(2 * (low - 1))
+        np.maximum(symbols, below, out=symbols)
+        symbols -= below
+        symbols = symbols.astype(np.uint8 if alphabet <= 256 else np.uint16, copy=False)  # noqa: PLR2004
+        coded = encode_symbols(symbols, alphabet)
         head = _HEAD.pack(low, count)
         return (memoryview(head), memoryview(coded)), self._values(low, count, symbols)
 
@@ -154,31 +166,16 @@ class Rounding(Quantizer):
         if len(parts) != 2 or parts[0].nbytes != _HEAD.size:  # noqa: PLR2004 — head and symbols
             raise RemoteProtocolError("a grid's range and symbols belong here")
         low, count = _HEAD.unpack(parts[0])
-        if not (low >= 1 and count >= 1 and low + count - 1 <= self._grid.size):
+        if not (low >= 1 and count >= 1 and low + count - 1 <= self._magnitudes.size):
             raise RemoteProtocolError("a range outside the grid")
         return self._values(low, count, decode_symbols(parts[1], m, 2 * count + 1))
 
-    def _numbers(self, values: Values, stream: Stream) -> NDArray[np.int32]:
-        """Return each value's magnitude as a number of the grid from 1; 0 is zero."""
-        grid = np.concatenate([[0.0], self._grid])
-        numbers = np.empty(values.size, dtype=np.int32)
-        for start in range(0, values.size, _CHUNK):
-            part = slice(start, min(start + _CHUNK, values.size))
-            t = np.abs(values[part]).astype(np.float64)
-            below = np.minimum(np.searchsorted(grid, t, side="right") - 1, grid.size - 2)
-            low, high = grid[below], grid[below + 1]
-            if self.biased:
-                up = t - low > high - t
-            else:
-                up = stream.words32(t.size) < (t - low) / (high - low) * 2.0**32
-            numbers[part] = below + up
-        return numbers
+    def _grid(self, dtype: np.dtype[Any]) -> Grid:
+        powers = self.b == 2.0 and self.steps.values == (1.0,)  # noqa: PLR2004
+        if powers and dtype == np.float32:
+            return PowersOfTwo(self._magnitudes)
+        return tabled(self._magnitudes, dtype)
 
     def _values(self, low: int, count: int, symbols: NDArray[Any]) -> NDArray[np.float32]:
         """Return the numbers that symbols stand for; both ends do just this."""
-        table = np.zeros(2 * count + 1, dtype=np.float32)
-        magnitudes = self._grid[low - 1 : low - 1 + count].astype(np.float32)
-        table[2::2] = magnitudes
-        table[1::2] = -magnitudes
-        values: NDArray[np.float32] = table[symbols]
-        return values
+        return looked_up(signed_table(self._magnitudes[low - 1 : low - 1 + count]), symbols)

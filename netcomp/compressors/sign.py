@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netcomp.coding.floats import sign_bytes
-from netcomp.compressors.base import not_finite, require_finite
-from netcomp.compressors.quantizers import Quantizer, Values, read_float32, require_sizes
+from netcomp.compressors.base import not_finite
+from netcomp.compressors.norms import CHUNK, Values, l1_norm, pieces, read_float32
+from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw
 
 __all__ = ["Sign"]
@@ -50,17 +52,28 @@ class Sign(Quantizer):
         return 4 + sign_bytes(m)
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        require_finite(values, draw)
         m = values.size
-        mean = float(np.abs(values).sum(dtype=np.float64)) / m if m else 0.0
+        mean = l1_norm(values, draw) / m if m else 0.0
         if mean > _LARGEST:
             raise not_finite(int(np.argmax(np.abs(values))), draw)
-        parts = (memoryview(np.float32(mean).astype("<f4").tobytes()), np.packbits(values < 0).data)
-        return parts, self.decode(parts, m)
+        signs = np.empty(sign_bytes(m), dtype=np.uint8)
+        for part in pieces(m):
+            bits = np.packbits(np.less(values[part], 0))
+            signs[part.start // 8 : part.start // 8 + bits.size] = bits
+        scale = np.float32(mean)
+        return (memoryview(scale.astype("<f4").tobytes()), signs.data), _values(scale, signs, m)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, sign_bytes(m))
-        scale = read_float32(parts[0])
-        negative = np.unpackbits(np.frombuffer(parts[1], dtype=np.uint8), count=m)
-        table = np.array([scale, -scale], dtype=np.float32)
-        return table[negative]
+        return _values(read_float32(parts[0]), np.frombuffer(parts[1], dtype=np.uint8), m)
+
+
+def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:
+    """Return −scale where a bit is set and scale elsewhere, eight values a byte at once."""
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8)
+    eights = np.where(bits, -scale, scale).astype(np.float32)
+    out = np.empty((signs.size, 8), dtype=np.float32)
+    for part in pieces(signs.size, CHUNK // 8):
+        # "clip" only because it writes to `out` without a copy.
+        np.take(eights, signs[part], axis=0, out=out[part], mode="clip")
+    return out.reshape(-1)[:m]

@@ -5,25 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.trits import pack_trits, unpack_trits
-from netcomp.compressors.base import require_finite
-from netcomp.compressors.quantizers import (
-    Quantizer,
+from netcomp.compressors.chance import BELOW_ONE, Coins
+from netcomp.compressors.norms import (
+    CHUNK,
     Values,
     float32_above,
+    max_norm,
+    pieces,
     read_float32,
-    require_sizes,
 )
-from netcomp.draw import Draw, Purpose
+from netcomp.compressors.quantizers import Quantizer, require_sizes
+from netcomp.draw import Draw, Purpose, Stream
 
 __all__ = ["Ternary"]
 
-_CHUNK = 1 << 16
+# Scales of which the reciprocal is a normal float32 with room for 2¹⁶.
+_PLAIN_LOW, _PLAIN_HIGH = 1e-30, 1e36
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,33 @@ class Ternary(Quantizer):
         return 4 + -(-m // 5)
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        require_finite(values, draw)
-        exact = float(np.abs(values).max()) if values.size else 0.0
+        exact = max_norm(values, draw)
         scale = float32_above(exact, values, draw)
         codes = np.zeros(values.size, dtype=np.uint8)
-        stream = draw.stream(Purpose.QUANTIZER)
-        factor = 2.0**32 / float(scale) if scale > 0 else 0.0
-        for start in range(0, values.size, _CHUNK):
-            part = slice(start, min(start + _CHUNK, values.size))
-            v = values[part]
-            kept = stream.words32(v.size) < np.abs(v) * factor
-            np.add(kept, kept & np.signbit(v), out=codes[part], dtype=np.uint8, casting="unsafe")
+        if scale > 0:
+            self._round(values, float(scale), draw.stream(Purpose.QUANTIZER), codes)
         head = memoryview(scale.astype("<f4").tobytes())
         return (head, pack_trits(codes).data), _values(scale, codes)
+
+    def _round(
+        self, values: Values, scale: float, stream: Stream, codes: NDArray[np.uint8]
+    ) -> None:
+        """Write the codes of values rounded at random: 0, 1 for plus, 2 for minus."""
+        coins = Coins(stream, values.size)
+        plain = values.dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
+        work: Values = np.empty(min(values.size, CHUNK), dtype=np.float32 if plain else np.float64)
+        thresholds = np.empty(work.size, dtype=np.uint16)
+        factor = work.dtype.type(BELOW_ONE / scale)
+        for part in pieces(values.size):
+            v = values[part]
+            t, T = work[: v.size], thresholds[: v.size]
+            np.abs(v, out=t)
+            t *= factor
+            np.copyto(T, t, casting="unsafe")
+            kept = coins.toss(T, lambda at, v=v: np.abs(v[at]).astype(np.float64) / scale)  # type: ignore[misc]
+            np.less(v, 0, out=codes[part].view(bool))
+            codes[part] &= kept
+            codes[part] += kept
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, -(-m // 5))
@@ -69,7 +85,13 @@ class Ternary(Quantizer):
         return _values(scale, unpack_trits(parts[1], m))
 
 
-def _values(scale: np.float32, codes: NDArray[Any]) -> NDArray[np.float32]:
-    table = np.array([0.0, scale, -scale], dtype=np.float32)
-    values: NDArray[np.float32] = table[codes]
-    return values
+def _values(scale: np.float32, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return 0, scale and −scale for the codes."""
+    out = np.empty(codes.size, dtype=np.float32)
+    for part in pieces(codes.size):
+        # 0, 1, 2 to 0, 1, −1.
+        sign = codes[part] & np.uint8(1)
+        sign -= codes[part] >> np.uint8(1)
+        np.copyto(out[part], sign.view(np.int8))
+        out[part] *= scale
+    return out
