@@ -7,18 +7,21 @@
 | 0 | the symbols as fields of ⌈log2 alphabet⌉ bits (`netcomp.coding.bits`) |
 | 1 | varint: the one symbol that is repeated |
 | 2, 3, 4 | rANS over groups of G = 1, 2, 4 symbols |
-| 8 + 2c + b | mostly the symbol c ≤ 122: the rest by position (below) |
-| 254 + b | varint c ≥ 123, then the same |
+| 8 + 2c + b | mostly the symbol c ≤ 106: the rest by position (below) |
+| 222 + b | varint c ≥ 107, then the same |
+| 224 + w | mostly 0: others by position (`netcomp.coding.few`), less 1, of e bits (below) |
 
 **Mostly c.** varint k ≥ 1, the number of other symbols; only for b = 0 varint n; the k
 positions (the form of `netcomp.coding.gaps` with d = count); the k other symbols in order,
 those above c less 1, of an alphabet that is 1 smaller: for b = 0 n bytes in one of the forms
 0 to 4, for b = 1 form 0 without its first byte. The positions take what lies between.
 
+**Mostly 0.** The w of `netcomp.coding.few` is in the first byte, e is ⌈log2(alphabet − 1)⌉.
+
 **rANS.** A frequency table (`netcomp.coding.model`); varint L, the number of lanes; L states
 of 4 bytes; words of 2 bytes to the end; all little-endian. Symbols become numbers by their
 rank among the K that occur, groups of G the numbers Σ rankⱼ·K^(G−1−j), j = 0 … G − 1 (the
-last group is filled up with rank 0); G > 1 needs alphabet ≤ 256 and K^G ≤ 4096. With f the
+last group is filled up with rank 0); G > 1 needs K^G ≤ 4096. With f the
 frequency of a group's number (sum 2^16; for G = 2 those of pairs, for G = 4 of pairs of
 pairs) and c the sum of the frequencies of smaller numbers, group t·L + l belongs to lane l
 and is read in step t, except for the last L groups. A step, for all lanes l that have a
@@ -46,9 +49,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.bits import pack_bits, packed_bytes, unpack_bits
+from netcomp.coding.few import MAX_FEW, decode_few, encode_few
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.coding.groups import (
-    MAX_GROUPED,
     MAX_NUMBERS,
     group_numbers,
     group_symbols,
@@ -64,13 +67,14 @@ __all__ = ["MAX_ALPHABET", "decode_sparse", "decode_symbols", "encode_sparse", "
 MAX_ALPHABET: Final = 1 << 16
 """The largest alphabet: symbols are uint8 up to 256 and uint16 above."""
 
-_RAW, _SAME, _MOSTLY, _MOSTLY_LONG = 0, 1, 8, 254
-_LONG_FROM = 123
+_RAW, _SAME, _MOSTLY, _MOSTLY_LONG, _FEW = 0, 1, 8, 222, 224
+_LONG_FROM = 107
 _MODES = {1: 2, 2: 3, 4: 4}
 _SIZES = {mode: size for size, mode in _MODES.items()}
 _RARE = 8
 _SAMPLE = 1 << 12
 _LEAST_STATE = 1 << 16
+_BYTE = 256
 
 Symbols = NDArray[Any]
 
@@ -94,7 +98,7 @@ def encode_symbols(symbols: Symbols, alphabet: int) -> bytes:
     if others == 0 or others * _RARE > symbols.size:
         return _encode_plain(symbols, alphabet)
     positions = np.flatnonzero(symbols != common)
-    out = _encode_mostly(positions, symbols[positions], common, symbols.size, alphabet)
+    out = _shortest(positions, symbols[positions], common, symbols.size, alphabet)
     short = len(out) <= packed_bytes(symbols.size, _width(alphabet))
     return out if short else _encode_raw(symbols, alphabet)
 
@@ -109,8 +113,10 @@ def encode_sparse(
     """
     if symbols.size and not 1 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
         raise ValueError(f"a symbol is not in 1 … {alphabet - 1}")
+    if np.any(np.diff(positions, prepend=-1, append=count) < 1):
+        raise ValueError(f"positions are not increasing within 0 … {count - 1}")
     if symbols.size and symbols.size * _RARE <= count:
-        out = _encode_mostly(positions, symbols, 0, count, alphabet)
+        out = _shortest(positions, symbols, 0, count, alphabet)
         if len(out) <= packed_bytes(count, _width(alphabet)):
             return out
     dense = np.zeros(count, dtype=_dtype(alphabet))
@@ -125,7 +131,7 @@ def decode_sparse(data: Any, count: int, alphabet: int) -> tuple[NDArray[np.int6
     what gives None.
     """
     view = np.frombuffer(data, dtype=np.uint8).data
-    if len(view) == 0 or view[0] not in (_MOSTLY, _MOSTLY + 1):
+    if len(view) == 0 or view[0] < _MOSTLY or _MOSTLY + 1 < view[0] < _FEW:
         return None
     _, positions, symbols = _decode_mostly(view, count, alphabet)
     return positions, symbols
@@ -155,6 +161,12 @@ def _decode_mostly(
 ) -> tuple[int, NDArray[np.int64], Symbols]:
     """Return (the common symbol, where others stand, these)."""
     mode = view[0]
+    if mode >= _FEW:
+        width = _width(max(alphabet - 1, 1))
+        positions, rest = decode_few(view[1:], mode - _FEW, width, count)
+        if int(rest.max()) >= alphabet - 1:
+            raise RemoteProtocolError(f"a symbol is not below {alphabet}")
+        return 0, positions, (rest + 1).astype(_dtype(alphabet))
     common, at = ((mode - _MOSTLY) // 2, 1) if mode < _MOSTLY_LONG else read_varint(view, 1)
     others, at = read_varint(view, at)
     if common >= alphabet or alphabet == 1 or not 1 <= others < count:
@@ -209,6 +221,16 @@ def _decode_raw(view: memoryview, count: int, alphabet: int) -> Symbols:
     return out.astype(_dtype(alphabet))
 
 
+def _shortest(
+    positions: NDArray[np.int64], others: Symbols, common: int, count: int, alphabet: int
+) -> bytes:
+    out = _encode_mostly(positions, others, common, count, alphabet)
+    if common == 0 and positions.size <= MAX_FEW:
+        w, few = encode_few(positions, others - 1, _width(alphabet - 1))
+        return min(bytes([_FEW + w]) + few, out, key=len)
+    return out
+
+
 def _encode_mostly(
     positions: NDArray[np.int64], others: Symbols, common: int, count: int, alphabet: int
 ) -> bytes:
@@ -241,7 +263,7 @@ def _encode_plain(symbols: Symbols, alphabet: int) -> bytes:
 def _encode_rans(symbols: Symbols, counts: NDArray[np.int64], limit: int) -> bytes:
     """Return the symbols coded, or nothing where that is sure to take `limit` bytes."""
     table, base, present = write_table(counts)
-    size, frequencies, bits = grouped(base, counts[present], wide=symbols.dtype != np.uint8)
+    size, frequencies, bits = grouped(base, counts[present])
     if len(table) + bits / 8 >= limit:
         return b""
     numbers = group_numbers(symbols, present, size)
@@ -252,7 +274,7 @@ def _encode_rans(symbols: Symbols, counts: NDArray[np.int64], limit: int) -> byt
 
 def _decode_rans(view: memoryview, count: int, alphabet: int, size: int) -> Symbols:
     base, present, at = read_table(view, 1, alphabet)
-    if size > 1 and (alphabet > MAX_GROUPED or present.size**size > MAX_NUMBERS):
+    if size > 1 and present.size**size > MAX_NUMBERS:
         raise RemoteProtocolError(f"groups of {size} of {present.size} symbols")
     lanes, at = read_varint(view, at)
     groups = -(-count // size)
@@ -275,4 +297,4 @@ def _width(alphabet: int) -> int:
 
 
 def _dtype(alphabet: int) -> np.dtype[Any]:
-    return np.dtype(np.uint8 if alphabet <= MAX_GROUPED else np.uint16)
+    return np.dtype(np.uint8 if alphabet <= _BYTE else np.uint16)

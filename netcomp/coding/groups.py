@@ -13,37 +13,33 @@ from numpy.typing import NDArray
 
 from netcomp.coding.model import Frequencies, cross_entropy, joint
 
-__all__ = ["MAX_GROUPED", "MAX_NUMBERS", "group_numbers", "group_symbols", "grouped"]
+__all__ = ["MAX_NUMBERS", "group_numbers", "group_symbols", "grouped"]
 
 MAX_NUMBERS: Final = 4096
 """How many different groups of two or four symbols there may be."""
 
-MAX_GROUPED: Final = 256
-"""The largest alphabet of which symbols are grouped, and are single bytes."""
-
-_LOSS = 1.004
+_LOSS = 1.007
 _CHUNK = 1 << 17
 _WORD: Final[dict[int, np.dtype[Any]]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<u2"),
     4: np.dtype("<u4"),
+    8: np.dtype("<u8"),
 }
 
 
-def grouped(
-    base: Frequencies, counts: Frequencies, *, wide: bool
-) -> tuple[int, Frequencies, float]:
+def grouped(base: Frequencies, counts: Frequencies) -> tuple[int, Frequencies, float]:
     """Return (the group's size 1, 2 or 4, its frequencies, the bits all symbols will take).
 
-    The largest size whose rounded frequencies cost at most 0.4 % more than those of single
-    symbols; symbols of two bytes (`wide`) stay single.
+    The largest size whose rounded frequencies cost at most 0.7 % more than those of single
+    symbols.
     """
     bits = cross_entropy(counts, base)
     best = 1, base, bits
     frequencies = base
     share = counts / counts.sum()
     for size in (2, 4):
-        if wide or frequencies.size**2 > MAX_NUMBERS:
+        if frequencies.size**2 > MAX_NUMBERS:
             break
         frequencies = joint(frequencies)
         share = np.multiply.outer(share, share).reshape(-1)
@@ -61,11 +57,14 @@ def group_numbers(
     out = np.empty(-(-symbols.size // size), dtype=np.uint16)
     K, lowest = present.size, int(present[0])
     together = int(present[-1]) - lowest == K - 1
-    rank = np.zeros(int(present[-1]) + 1, dtype=symbols.dtype)
+    # Of few enough symbols to be grouped, ranks are bytes whatever the alphabet.
+    dtype = symbols.dtype if size == 1 else np.dtype(np.uint8)
+    rank = np.zeros(int(present[-1]) + 1, dtype=dtype)
     rank[present] = np.arange(K)
     for start in range(0, symbols.size, _CHUNK):
         part = symbols[start : start + _CHUNK]
         ranks = part - symbols.dtype.type(lowest) if together else rank.take(part)
+        ranks = ranks.astype(dtype, copy=False)
         if ranks.size % size:
             ranks = np.append(ranks, np.zeros(-ranks.size % size, dtype=ranks.dtype))
         piece = out[start // size : start // size + ranks.size // size]
@@ -96,4 +95,4 @@ def group_symbols(
         columns = np.hstack((np.repeat(columns, K, axis=0), np.tile(columns, (K, 1))))
     if size == 1:
         return frequencies, columns.reshape(-1)
-    return frequencies, np.ascontiguousarray(columns).view(_WORD[size]).reshape(-1)
+    return frequencies, np.ascontiguousarray(columns).view(_WORD[size * dtype.itemsize]).reshape(-1)

@@ -118,8 +118,8 @@ class _Fast(Grid):
 class Uniform(_Fast):
     """a_k = k·norm/s: k and p are the whole and the rest of t·s/norm, in either dtype."""
 
-    MOST_SINGLE: Final = 32
-    """The most levels for which float32 arithmetic brings T as near to 2¹⁶p as it must be."""
+    MOST: Final = 32
+    """The most levels for which T is as near to 2¹⁶p as it must be, the a_k being rounded."""
 
     def __init__(self, magnitudes: NDArray[np.float32], norm: float, work: type) -> None:
         super().__init__(magnitudes, work)
@@ -181,9 +181,9 @@ class Tabled(_Fast):
 
 def uniform(magnitudes: NDArray[np.float32], norm: float, dtype: np.dtype[Any]) -> Grid:
     """Return the grid a_k = k·norm/s for values of `dtype` up to `norm`."""
-    plain = dtype == np.float32 and _FEW_LOW < norm < _FEW_HIGH
-    fits = plain and magnitudes.size <= Uniform.MOST_SINGLE
-    return Uniform(magnitudes, norm, np.float32 if fits else np.float64)
+    if magnitudes.size > Uniform.MOST or not _FEW_LOW < norm < _FEW_HIGH:
+        return tabled(magnitudes, dtype)
+    return Uniform(magnitudes, norm, np.float32 if dtype == np.float32 else np.float64)
 
 
 def doubling(magnitudes: NDArray[np.float32], norm: float, dtype: np.dtype[Any]) -> Grid:

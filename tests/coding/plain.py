@@ -56,6 +56,20 @@ def indices(data: bytes, k: int, d: int) -> list[int]:
     return out
 
 
+def few(data: bytes, w: int, e: int) -> list[tuple[int, int]]:
+    """Follow the module docstring of few, line by line: (position, number)."""
+    bits = bit_string(data)
+    k = next(k for k in range(len(bits) + 1) if bits[k * (w + e) :].count("1") == k)
+    out, last = [], -1
+    zeros = bits[k * (w + e) :].split("1")
+    for i in range(k):
+        field = int("0" + bits[i * (w + e) : (i + 1) * (w + e)], 2)
+        r, number = divmod(field, 2**e)
+        last += 1 + len(zeros[i]) * 2**w + r
+        out.append((last, number))
+    return out
+
+
 def normalised(weights: list[int]) -> list[int]:
     f = [max(1, w * 2**16 // sum(weights)) for w in weights]
     e, s = sum(f) - 2**16, sum(f) - len(f)
@@ -92,9 +106,14 @@ def symbols(data: bytes, count: int, alphabet: int) -> list[int]:
         return fields(rest, count, width)[0] if width else [0] * count
     if mode == 1:
         return [varint(rest)[0]] * count
+    if mode >= 224:
+        out = [0] * count
+        for i, s in few(rest, mode - 224, (alphabet - 2).bit_length()):
+            out[i] = s + 1
+        return out
     if mode >= 8:
         c, b = divmod(mode - 8, 2)
-        if mode >= 254:
+        if mode >= 222:
             c, rest = varint(rest)
         k, rest = varint(rest)
         n = -(-k * (alphabet - 2).bit_length() // 8)
