@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.compiled import natural_loop
 from netcomp.draw import Stream
 
 __all__ = [
@@ -33,7 +34,9 @@ NATURAL_LIMIT: Final = 2.0**127
 _CHUNK = 1 << 16
 _MANTISSA_BITS = np.uint32(23)
 _MANTISSA = np.uint32(0x007F_FFFF)
+_MAGNITUDE = np.uint32(0x7FFF_FFFF)
 _POWER = np.uint32(0xFF80_0000)
+_LIMIT_BITS = int(np.float32(NATURAL_LIMIT).view(np.uint32))
 _SIGN_BIT = np.uint32(31)
 
 
@@ -76,21 +79,36 @@ def natural_encode(
     """
     exponents = np.empty(values.size, dtype=np.uint8)
     signs = np.empty(sign_bytes(values.size), dtype=np.uint8)
+    if decoded is None:
+        decoded = np.empty(values.size, dtype=np.float32)
+    bits, powers = values.view(np.uint32), decoded.view(np.uint32)
+    step = natural_loop(values.size) or _natural_step
     for start in range(0, values.size, _CHUNK):
         part = slice(start, min(start + _CHUNK, values.size))
-        v = values[part]
-        if not max(float(v.max()), -float(v.min())) < NATURAL_LIMIT:
+        eighth = slice(start // 8, sign_bytes(part.stop))
+        words = stream.words32(part.stop - start)
+        largest = step(bits[part], words, exponents[part], signs[eighth], powers[part])
+        if largest >= _LIMIT_BITS:
             raise ValueError("a magnitude is not below 2¹²⁷")
-        rounded = stream.words32(v.size)
-        rounded &= _MANTISSA
-        # The sign bit above the exponent is not reached: 2¹²⁷ is a float too.
-        rounded += v.view(np.uint32)
-        signs[start // 8 : start // 8 + sign_bytes(v.size)] = np.packbits(np.signbit(v))
-        if decoded is not None:
-            np.bitwise_and(rounded, _POWER, out=decoded[part].view(np.uint32))
-        rounded >>= _MANTISSA_BITS
-        np.copyto(exponents[part], rounded, casting="unsafe")
     return exponents, signs
+
+
+def _natural_step(
+    bits: NDArray[np.uint32],
+    words: NDArray[np.uint32],
+    exponents: NDArray[np.uint8],
+    signs: NDArray[np.uint8],
+    powers: NDArray[np.uint32],
+) -> int:
+    """Do what `netcomp.coding.compiled.natural_loop` says; `words` are used up."""
+    words &= _MANTISSA
+    # The sign bit above the exponent is not reached: 2¹²⁷ is a float too.
+    words += bits
+    np.bitwise_and(words, _POWER, out=powers)
+    words >>= _MANTISSA_BITS
+    np.copyto(exponents, words, casting="unsafe")
+    signs[:] = np.packbits(bits.view(np.int32) < 0)
+    return int(np.bitwise_and(bits, _MAGNITUDE, out=words).max())
 
 
 def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
