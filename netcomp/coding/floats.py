@@ -38,6 +38,7 @@ _MAGNITUDE = np.uint32(0x7FFF_FFFF)
 _POWER = np.uint32(0xFF80_0000)
 _LIMIT_BITS = int(np.float32(NATURAL_LIMIT).view(np.uint32))
 _SIGN_BIT = np.uint32(31)
+_HALF = np.uint32(16)
 
 
 def as_bytes(array: NDArray[Any]) -> memoryview:
@@ -50,14 +51,23 @@ def bfloat16_encode(values: NDArray[np.float32]) -> NDArray[np.uint16]:
 
     Values from 2¹²⁸ − 2¹¹⁹ on become infinity, as in any float format.
     """
-    bits = values.view(np.uint32)
-    odd = (bits >> np.uint32(16)) & np.uint32(1)
-    return ((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)).astype("<u2")
+    out = np.empty(values.size, dtype="<u2")
+    for start in range(0, values.size, _CHUNK):
+        bits = values[start : start + _CHUNK].view(np.uint32)
+        rounded = bits >> _HALF
+        rounded &= np.uint32(1)
+        rounded += bits
+        rounded += np.uint32(0x7FFF)
+        rounded >>= _HALF
+        np.copyto(out[start : start + _CHUNK], rounded, casting="unsafe")
+    return out
 
 
 def bfloat16_decode(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Return the float32 values of `bfloat16_encode`."""
-    return (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    bits = halves.astype(np.uint32)
+    bits <<= _HALF
+    return bits.view(np.float32)
 
 
 def sign_bytes(count: int) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from netcomp.coding.ans import decode_sparse, decode_symbols, encode_sparse, encode_symbols
 from netcomp.coding.bits import packed_bytes
 from netcomp.compressors.grids import Grid, doubling, looked_up, signed_table, tabled, uniform
-from netcomp.compressors.norms import Norm, Values, float32_above, max_norm, read_float32
+from netcomp.compressors.norms import Norm, Values, float32_above, read_float32
 from netcomp.compressors.quantizers import Quantizer
 from netcomp.compressors.thinning import THIN, thinned
 from netcomp.draw import Draw, Purpose
@@ -54,14 +54,14 @@ class Levels(Quantizer):
         return 4 + 1 + packed_bytes(m, (self._alphabet - 1).bit_length())
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        norm = float32_above(self.norm.of(values, draw), values, draw)
+        exact, largest = self.norm.measure(values, draw)
+        norm = float32_above(exact, values, draw)
         head = memoryview(norm.astype("<f4").tobytes())
         if norm == 0.0:
             symbols = np.zeros(values.size, dtype=np.uint8)
             return (head, memoryview(encode_symbols(symbols, self._alphabet))), symbols.astype("f4")
         stream = draw.stream(Purpose.QUANTIZER)
         magnitudes = self._magnitudes(norm)
-        largest = max_norm(values, draw)
         if largest <= THIN * float(magnitudes[0]):
             # All of them are between zero and the lowest level, few of them above zero.
             positions = thinned(values, largest, float(magnitudes[0]), stream)

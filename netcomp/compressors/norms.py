@@ -14,7 +14,7 @@ from netcomp.compressors.base import not_finite, require_finite
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
 
-__all__ = ["CHUNK", "Norm", "float32_above", "l1_norm", "max_norm", "pieces", "read_float32"]
+__all__ = ["CHUNK", "Norm", "float32_above", "max_norm", "pieces", "read_float32"]
 
 CHUNK: Final = 1 << 16
 """How many values are worked on at a time, so that temporaries stay in the cache."""
@@ -50,61 +50,52 @@ class Norm:
     def __str__(self) -> str:
         return f"{self.p:g}"
 
-    def of(self, values: Values, draw: Draw) -> float:
-        """Return ‖x‖_p, computed in float64; 0 for no values. Raises `NotFinite`."""
+    def measure(self, values: Values, draw: Draw) -> tuple[float, float]:
+        """Return (‖x‖_p computed in float64, max |x_i|), both 0 for no values.
+
+        Raises `NotFinite` at the first value that is not. The norm is infinite where finite
+        float64 values have one beyond that format.
+        """
+        power_sum, largest = _sum_and_max(values, self.p, 1.0)
+        if not math.isfinite(largest):
+            require_finite(values, draw)
         if math.isinf(self.p):
-            return max_norm(values, draw)
-        return l1_norm(values, draw) if self.p == 1.0 else _l2_norm(values, draw)
+            return largest, largest
+        if self.p == 1.0:
+            return power_sum, largest
+        # Squares of float32 values neither overflow nor vanish in float64.
+        if _SAFE_LOW < power_sum < _SAFE_HIGH or largest == 0.0:
+            return math.sqrt(power_sum), largest
+        # By a power of two near the largest, which changes no digit.
+        scale = math.ldexp(1.0, min(-math.frexp(largest)[1], _MOST_DOUBLINGS))
+        return math.sqrt(_sum_and_max(values, self.p, scale)[0]) / scale, largest
 
 
 def max_norm(values: Values, draw: Draw) -> float:
     """Return max |x_i|, 0 for no values; raises `NotFinite` at the first that is not."""
-    ends = [(values[part].max(), -values[part].min()) for part in pieces(values.size)]
-    # numpy's maximum of numbers among which one is NaN is NaN, Python's need not be.
-    largest = float(np.max(ends)) if ends else 0.0
-    if not math.isfinite(largest):
-        require_finite(values, draw)
-    return largest
+    return Norm(math.inf).measure(values, draw)[1]
 
 
-def l1_norm(values: Values, draw: Draw) -> float:
-    """Return Σ |x_i| in float64, 0 for no values; raises `NotFinite` at the first that is not.
-
-    Infinite where finite float64 values have a sum beyond that format.
-    """
-    magnitudes = np.empty(min(values.size, CHUNK), dtype=values.dtype)
-    total = 0.0
-    with np.errstate(over="ignore"):
+def _sum_and_max(values: Values, p: float, scale: float) -> tuple[float, float]:
+    """Return Σ |scale · x_i|^p in float64, 0 for p = ∞, and max |x_i|, NaN if one is: one pass."""
+    wide = np.empty(0 if math.isinf(p) else min(values.size, CHUNK))
+    total, ends = 0.0, [np.zeros(2)]
+    with np.errstate(over="ignore", invalid="ignore"):
         for part in pieces(values.size):
             v = values[part]
-            total += float(np.abs(v, out=magnitudes[: v.size]).sum(dtype=np.float64))
-    if not math.isfinite(total):
-        require_finite(values, draw)
-    return total
-
-
-def _l2_norm(values: Values, draw: Draw) -> float:
-    total = _squares(values, 1.0)
-    # Squares of float32 values neither overflow nor vanish in float64.
-    if not _SAFE_LOW < total < _SAFE_HIGH:
-        # By a power of two near the largest, which changes no digit.
-        scale = math.ldexp(1.0, min(-math.frexp(max_norm(values, draw))[1], _MOST_DOUBLINGS))
-        return math.sqrt(_squares(values, scale)) / scale
-    return math.sqrt(total)
-
-
-def _squares(values: Values, scale: float) -> float:
-    """Return Σ (scale · x_i)² in float64."""
-    wide = np.empty(min(values.size, _DOT))
-    total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for part in pieces(values.size, _DOT):
-            v = wide[: part.stop - part.start]
-            np.copyto(v, values[part])
+            ends.append(np.array([v.max(), -v.min()]))
+            if math.isinf(p):
+                continue
+            w = wide[: v.size]
+            np.copyto(w, v)
             if scale != 1.0:
-                v *= scale
-            total += float(v.dot(v))
-    return total
+                w *= scale
+            if p == 1.0:
+                total += float(np.abs(w, out=w).sum())
+            else:
+                total += sum(float(w[few].dot(w[few])) for few in pieces(w.size, _DOT))
+    # numpy's maximum of numbers among which one is NaN is NaN, Python's need not be.
+    return total, float(np.max(ends))
 
 
 def float32_above(exact: float, values: Values, draw: Draw) -> np.float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.floats import sign_bytes
-from netcomp.compressors.base import not_finite
-from netcomp.compressors.norms import CHUNK, Values, l1_norm, pieces, read_float32
+from netcomp.compressors.base import not_finite, require_finite
+from netcomp.compressors.norms import CHUNK, Values, pieces, read_float32
 from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw
 
@@ -53,19 +54,34 @@ class Sign(Quantizer):
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
         m = values.size
-        mean = l1_norm(values, draw) / m if m else 0.0
+        signs = np.empty(sign_bytes(m), dtype=np.uint8)
+        total = _scan(values, signs)
+        if not math.isfinite(total):
+            require_finite(values, draw)
+        mean = total / max(m, 1)
         if mean > _LARGEST:
             raise not_finite(int(np.argmax(np.abs(values))), draw)
-        signs = np.empty(sign_bytes(m), dtype=np.uint8)
-        for part in pieces(m):
-            bits = np.packbits(np.less(values[part], 0))
-            signs[part.start // 8 : part.start // 8 + bits.size] = bits
         scale = np.float32(mean)
         return (memoryview(scale.astype("<f4").tobytes()), signs.data), _values(scale, signs, m)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, sign_bytes(m))
         return _values(read_float32(parts[0]), np.frombuffer(parts[1], dtype=np.uint8), m)
+
+
+def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
+    """Write the sign bits and return ‖x‖₁, summed up in float64."""
+    magnitudes = np.empty(min(values.size, CHUNK), dtype=values.dtype)
+    negative = np.empty(magnitudes.size, dtype=bool)
+    total = 0.0
+    with np.errstate(over="ignore"):
+        for part in pieces(values.size):
+            v = values[part]
+            t, bits = magnitudes[: v.size], negative[: v.size]
+            total += float(np.abs(v, out=t).sum(dtype=np.float64))
+            np.less(v, 0, out=bits)
+            signs[part.start // 8 : sign_bytes(part.stop)] = np.packbits(bits)
+    return total
 
 
 def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:

@@ -1,0 +1,187 @@
+"""Random rounding at 16 bits a value: exact decisions, the right neighbours, norms."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netcomp.compressors.cells import Cells
+from netcomp.compressors.chance import Coins
+from netcomp.compressors.grids import nearest_symbols
+from netcomp.compressors.levels import Dithering, Qsgd
+from netcomp.compressors.norms import CHUNK, Norm, max_norm
+from netcomp.compressors.rounding import Rounding, Steps
+from netcomp.compressors.thinning import thinned
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import NotFinite
+
+DRAW = Draw(1, 2, worker=3)
+LEVELS = [
+    *(Qsgd(s) for s in (1, 4, 32, 33, 1000)),
+    *(Dithering(s) for s in (1, 2, 8, 40, 64, 65)),
+    *(Dithering(s, b) for s, b in ((3, 1.5), (30, 1.1), (8, 4.0), (1, 1.0))),
+]
+ROUNDINGS = [Rounding(), Rounding(1.5), Rounding(4.0, Steps((1.0, 1.5, 2.0, 3.0))), Rounding(1.01)]
+NORMS = [1.0, 3.7, 1e-10, 3e25, 3e38, 1e-40, 1e-44]
+
+
+class Given:
+    """A stream whose 16-bit words and uniforms are given."""
+
+    def __init__(self, words, uniform):
+        self.words, self.uniform = words, uniform
+
+    def words64(self, count):
+        raw = np.zeros(4 * count, dtype="<u2")
+        raw[: self.words.size] = self.words
+        return raw.view("<u8")
+
+    def uniforms(self, count):
+        return np.full(count, self.uniform)
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-9, 1 / 65536, 0.3, 0.5, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("uniform", [0.0, 0.25, 1 - 2**-53])
+def test_16_bits_and_a_uniform_decide_as_one_number_would(p, uniform):
+    """For every 16-bit u and every T that is near enough: up just where (u + U)/2¹⁶ < p."""
+    words = np.arange(CHUNK).astype(np.uint16)
+    expected = [(Fraction(u) + Fraction(uniform)) / 65536 < Fraction(p) for u in range(CHUNK)]
+    allowed = [
+        T for T in range(int(p * 65536) - 2, int(p * 65536) + 2) if T - 1 <= p * 65536 <= T + 2
+    ]
+    for T in {T for T in allowed if 0 <= T < CHUNK}:
+        coins = Coins(Given(words, uniform), CHUNK)
+        up = coins.toss(np.full(CHUNK, T, np.uint16), lambda at: np.full(at.size, p))
+        assert expected == up.tolist()
+
+
+def spread(largest, points):
+    """Return float32 up to `largest`, with the points and their neighbours among them."""
+    rng = np.random.default_rng(points.size)
+    v = (rng.random(3000) ** rng.integers(1, 12, 3000) * largest).astype(np.float32)
+    inner = [np.nextafter(points, np.float32(0)), points, np.nextafter(points, np.float32(np.inf))]
+    v = np.concatenate([v, *inner, [0.0, -0.0, largest, -largest]]).astype(np.float32)
+    v = v[np.abs(v) <= np.float32(largest)]
+    v[rng.random(v.size) < 0.5] *= -1
+    return v
+
+
+def check(grid, v):
+    """T − 1 ≤ 2¹⁶p ≤ T + 2; the numbers are the neighbours, so p is in [0, 1] up to rounding."""
+    for part in (v[:CHUNK], v[:0], v[:1]):
+        k, thresholds = (array.copy() for array in grid.split(part))
+        p = grid.chances(part, k)
+        assert k.max(initial=0) <= grid.size
+        assert (-1e-6 < p).all()
+        assert (p < 1 + 1e-6).all()
+        scaled = np.clip(p, 0, 1) * 65536
+        assert (thresholds.astype(float) - 1 <= scaled).all()
+        assert (scaled <= thresholds.astype(float) + 2).all()
+        assert not p[k == grid.size].any()
+        low, high = (
+            grid.table[0::2].astype(float)[k],
+            np.append(grid.table[0::2], 0.0)[k + np.intp(1)],
+        )
+        inner = k < grid.size
+        mean = (1 - p) * low + p * high
+        np.testing.assert_allclose(mean[inner], np.abs(part.astype(float))[inner], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("levels", LEVELS, ids=str)
+def test_levels_lie_around_each_value(levels, norm, dtype):
+    """For norms of any size: those that are decoded, and the mean of the two is the value."""
+    norm = np.float32(norm)
+    magnitudes = levels._magnitudes(norm)
+    v = spread(norm, magnitudes).astype(dtype)
+    check(levels._grid(magnitudes, float(norm), v.dtype), v)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rounding", ROUNDINGS, ids=str)
+def test_magnitudes_lie_around_each_value(rounding, dtype):
+    """From subnormals to 2¹²⁷."""
+    magnitudes = rounding._magnitudes
+    tiny = np.float32(2.0) ** -np.arange(120, 150, dtype=np.float32)
+    v = np.concatenate([spread(magnitudes[-1], magnitudes), tiny]).astype(dtype)
+    check(rounding._grid(v.dtype), v)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS, ids=str)
+def test_the_nearest_magnitude_is_taken(rounding):
+    """No other is nearer, in the middle the smaller; float32 and float64 agree."""
+    points = np.append(np.float32(0), rounding._magnitudes).astype(float)
+    middles = ((points[1:] + points[:-1]) / 2).astype(np.float32)
+    v = spread(rounding._magnitudes[-1], middles)
+    symbols = nearest_symbols(rounding._magnitudes, v)
+    assert symbols.tolist() == nearest_symbols(rounding._magnitudes, v.astype(float)).tolist()
+    k = (symbols.astype(int) + 1) // 2
+    t = np.abs(v.astype(float))
+    error = np.abs(t - points[k])
+    assert (error <= np.abs(t - points[np.maximum(k - 1, 0)])).all()
+    assert (error <= np.abs(t - points[np.minimum(k + 1, points.size - 1)])).all()
+    assert (points[k[error == t - points[k - 1]]] == 0).all()
+    np.testing.assert_array_equal(symbols % 2 == 1, (v < 0) & (k > 0))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(2.0**-140, 2.0**127, width=32), min_size=1, max_size=40, unique=True),
+    st.lists(st.floats(0, 2.0**127, width=32), max_size=40),
+)
+def test_cells_count_the_points_below(points, values):
+    """Where there are cells, they give what a search gives."""
+    points = np.sort(np.array(points, np.float32))
+    cells = Cells.of(points)
+    if cells is not None:
+        t = np.array([*values, *points], np.float32)
+        assert np.searchsorted(points, t, side="right").tolist() == cells.below(t).tolist()
+
+
+def test_points_too_near_to_each_other_have_no_cells():
+    near = np.array([1.0, np.nextafter(np.float32(1), np.float32(2))], np.float32)
+    assert Cells.of(near) is None
+
+
+@pytest.mark.parametrize("size", [1, 7, CHUNK + 3])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *((np.float32, scale) for scale in (1.0, 2.0**-149, 2.0**120)),
+        *((np.float64, scale) for scale in (1.0, 2.0**-1074, 2.0**-600, 2.0**600, 2.0**1000)),
+    ],
+)
+def test_norms_of_any_size(dtype, size, scale):
+    """‖x‖₁, ‖x‖₂, ‖x‖_∞ and the largest, also where squares overflow or vanish in float64."""
+    whole = np.random.default_rng(size).integers(-7, 8, size).astype(float)
+    x = (whole * scale).astype(dtype)
+    large, units = np.abs(whole).max(), {1.0: np.abs(whole).sum(), 2.0: np.sqrt(whole @ whole)}
+    for p, unit in (*units.items(), (np.inf, large)):
+        norm, largest = Norm(p).measure(x, DRAW)
+        assert large * scale == largest == max_norm(x, DRAW)
+        np.testing.assert_allclose(norm, unit * scale, rtol=1e-14, atol=2.0**-1074)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_norms_tell_the_first_value_that_is_not_finite(p, bad):
+    x = np.ones(CHUNK + 9, np.float32)
+    x[[CHUNK + 2, CHUNK + 5]] = bad, np.nan
+    with pytest.raises(NotFinite) as caught:
+        Norm(p).measure(x, DRAW)
+    assert CHUNK + 2 == caught.value.index
+
+
+def test_thinning_takes_each_coordinate_with_its_own_probability():
+    """Means over 4000 keys are within six standard deviations of |v_i|/one."""
+    v = np.array([0.0, 1e-3, -1.0, 0.5, 1.0] * 40)
+    counts = np.zeros(v.size)
+    for t in range(4000):
+        chosen = thinned(v, 1.0, 16.0, Draw(9, t).stream(Purpose.QUANTIZER))
+        assert (np.diff(chosen) > 0).all()
+        counts[chosen] += 1
+    p = np.abs(v) / 16.0
+    assert (np.abs(counts / 4000 - p) <= 6 * np.sqrt(p * (1 - p) / 4000)).all()
