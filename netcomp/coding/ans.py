@@ -7,16 +7,17 @@
 | 0 | the symbols as fields of ⌈log2 alphabet⌉ bits (`netcomp.coding.bits`) |
 | 1 | varint: the one symbol that is repeated |
 | 2, 3, 4 | rANS over groups of G = 1, 2, 4 symbols |
-| 8 + 2c + b | mostly the symbol c ≤ 106: the rest by position (below) |
-| 222 + b | varint c ≥ 107, then the same |
-| 224 + w | mostly 0: others by position (`netcomp.coding.few`), less 1, of e bits (below) |
+| 8 + 2c + b | mostly the symbol c ≤ 58: the rest by position (below) |
+| 126 + b | varint c ≥ 59, then the same |
+| 128 + k | mostly 0: the 1 ≤ k ≤ 127 others, less 1, by position (`netcomp.coding.few`) |
+| 128 | varint k − 128, then the same |
 
 **Mostly c.** varint k ≥ 1, the number of other symbols; only for b = 0 varint n; the k
 positions (the form of `netcomp.coding.gaps` with d = count); the k other symbols in order,
 those above c less 1, of an alphabet that is 1 smaller: for b = 0 n bytes in one of the forms
 0 to 4, for b = 1 form 0 without its first byte. The positions take what lies between.
 
-**Mostly 0.** The w of `netcomp.coding.few` is in the first byte, e is ⌈log2(alphabet − 1)⌉.
+**Mostly 0.** As numbers of `netcomp.coding.few` the others have ⌈log2(alphabet − 1)⌉ bits.
 
 **rANS.** A frequency table (`netcomp.coding.model`); varint L, the number of lanes; L states
 of 4 bytes; words of 2 bytes to the end; all little-endian. Symbols become numbers by their
@@ -49,7 +50,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.bits import pack_bits, packed_bytes, unpack_bits
-from netcomp.coding.few import MAX_FEW, decode_few, encode_few
+from netcomp.coding.few import MAX_FEW, decode_few, encode_few, like_random
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.coding.groups import (
     MAX_NUMBERS,
@@ -67,12 +68,13 @@ __all__ = ["MAX_ALPHABET", "decode_sparse", "decode_symbols", "encode_sparse", "
 MAX_ALPHABET: Final = 1 << 16
 """The largest alphabet: symbols are uint8 up to 256 and uint16 above."""
 
-_RAW, _SAME, _MOSTLY, _MOSTLY_LONG, _FEW = 0, 1, 8, 222, 224
-_LONG_FROM = 107
+_RAW, _SAME, _MOSTLY, _MOSTLY_LONG, _FEW = 0, 1, 8, 126, 128
+_LONG_FROM = 59
+_FEW_LONG_FROM = 128
 _MODES = {1: 2, 2: 3, 4: 4}
 _SIZES = {mode: size for size, mode in _MODES.items()}
 _RARE = 8
-_SURE = 512
+_SURE = 256
 _SAMPLE = 1 << 12
 _LEAST_STATE = 1 << 16
 _BYTE = 256
@@ -163,8 +165,11 @@ def _decode_mostly(
     """Return (the common symbol, where others stand, these)."""
     mode = view[0]
     if mode >= _FEW:
-        width = _width(max(alphabet - 1, 1))
-        positions, rest = decode_few(view[1:], mode - _FEW, width, count)
+        k, at = mode - _FEW, 1
+        if k == 0:
+            k, at = read_varint(view, 1)
+            k += _FEW_LONG_FROM
+        positions, rest = decode_few(view[at:], _width(max(alphabet - 1, 1)), k, count)
         if int(rest.max()) >= alphabet - 1:
             raise RemoteProtocolError(f"a symbol is not below {alphabet}")
         return 0, positions, (rest + 1).astype(_dtype(alphabet))
@@ -225,18 +230,18 @@ def _decode_raw(view: memoryview, count: int, alphabet: int) -> Symbols:
 def _shortest(
     positions: NDArray[np.int64], others: Symbols, common: int, count: int, alphabet: int
 ) -> bytes:
-    few = b""
-    if common == 0 and positions.size <= MAX_FEW:
-        w, few = encode_few(positions, others - 1, _width(alphabet - 1))
-        few = bytes([_FEW + w]) + few
-        # Two others, neither rare, hardly get shorter, and of a few hundred gaps the best
-        # divisor saves less than the pieces' beginnings cost.
-        share = np.count_nonzero(others == 1) / others.size
-        even = alphabet == 3 and 1 / 4 <= share <= 3 / 4  # noqa: PLR2004
-        if even and positions.size <= _SURE:
-            return few
-    out = _encode_mostly(positions, others, common, count, alphabet)
-    return few if 0 < len(few) < len(out) else out
+    k = positions.size
+    if common != 0 or k > MAX_FEW:
+        return _encode_mostly(positions, others, common, count, alphabet)
+    long = k >= _FEW_LONG_FROM
+    head = bytes([_FEW]) + write_varint(k - _FEW_LONG_FROM) if long else bytes([_FEW + k])
+    few = head + encode_few(positions, others - 1, _width(alphabet - 1), count)
+    # Of two others, neither rare, hardly anything is saved, and of a few hundred gaps the best
+    # divisor saves less than beginning the pieces at a byte costs.
+    share = np.count_nonzero(others == 1) / k
+    if k <= _SURE and alphabet == 3 and 1 / 4 <= share <= 3 / 4 and like_random(positions, count):  # noqa: PLR2004
+        return few
+    return min(few, _encode_mostly(positions, others, common, count, alphabet), key=len)
 
 
 def _encode_mostly(

@@ -56,10 +56,10 @@ def indices(data: bytes, k: int, d: int) -> list[int]:
     return out
 
 
-def few(data: bytes, w: int, e: int) -> list[tuple[int, int]]:
+def few(data: bytes, k: int, n: int, e: int) -> list[tuple[int, int]]:
     """Follow the module docstring of few, line by line: (position, number)."""
+    w = max([w for w in range(32) if 2**w * 128 * k <= 123 * (n - k)], default=0)
     bits = bit_string(data)
-    k = next(k for k in range(len(bits) + 1) if bits[k * (w + e) :].count("1") == k)
     out, last = [], -1
     zeros = bits[k * (w + e) :].split("1")
     for i in range(k):
@@ -106,14 +106,18 @@ def symbols(data: bytes, count: int, alphabet: int) -> list[int]:
         return fields(rest, count, width)[0] if width else [0] * count
     if mode == 1:
         return [varint(rest)[0]] * count
-    if mode >= 224:
+    if mode >= 128:
+        k = mode - 128
+        if k == 0:
+            k, rest = varint(rest)
+            k += 128
         out = [0] * count
-        for i, s in few(rest, mode - 224, (alphabet - 2).bit_length()):
+        for i, s in few(rest, k, count, (alphabet - 2).bit_length()):
             out[i] = s + 1
         return out
     if mode >= 8:
         c, b = divmod(mode - 8, 2)
-        if mode >= 222:
+        if mode >= 126:
             c, rest = varint(rest)
         k, rest = varint(rest)
         n = -(-k * (alphabet - 2).bit_length() // 8)

@@ -109,7 +109,7 @@ def test_noise_is_written_as_it_is(alphabet):
     assert size <= 1 + -(-symbols.size * (alphabet - 1).bit_length() // 8)
 
 
-@pytest.mark.parametrize("symbol", [0, 106, 107, 122, 255])
+@pytest.mark.parametrize("symbol", [0, 58, 59, 255])
 def test_one_symbol_and_nearly_one(symbol):
     symbols = np.full(70_000, symbol, dtype=np.uint8)
     assert 3 >= len(round_trip(symbols, 256))
@@ -138,15 +138,15 @@ def test_sparse_symbols_are_written_and_read_by_position(count, alphabet, p):
     assert encode_symbols(symbols, alphabet) == data
     np.testing.assert_array_equal(symbols, decode_symbols(data, count, alphabet))
     found = decode_sparse(data, count, alphabet)
-    assert (found is None) is not (data[0] in {8, 9} or data[0] >= 224)
+    assert (found is None) is not (data[0] in {8, 9} or data[0] >= 128)
     if found is not None:
         assert positions.tolist() == found[0].tolist()
         assert others.tolist() == found[1].tolist()
 
 
-@pytest.mark.parametrize("p", [0.002, 0.004, 0.008, 0.02, 0.05])
+@pytest.mark.parametrize("p", [0.002, 0.004, 0.008, 0.02])
 def test_a_few_levels_cost_two_bytes_more_on_average(p):
-    """At d = 10⁴ a message of qsgd with one level has 25 to 500 bytes: 1 % and two more."""
+    """At d = 10⁴ a message of qsgd with one level has 25 to 250 bytes: 1 % and two more."""
     over = []
     for seed in range(20):
         symbols = (skewed(10_000, p, seed) + 2) % 3
@@ -273,7 +273,7 @@ GOLDEN = [
     ([0, 3, 1, 2, 2], 4, "003680"),
     ([7] * 40, 9, "0107"),
     ([1] * 50 + [0, 2] + [1] * 50, 3, "0b020e203040"),
-    ([200] * 40 + [254] + [200] * 40, 256, "dfc801017e50fd"),
+    ([200] * 40 + [254] + [200] * 40, 256, "7fc801017e50fd"),
     (
         [1, 0] * 100 + [2, 0, 0] * 60,
         4,
@@ -299,7 +299,7 @@ GOLDEN = [
             "5fc103511ad718fac06fd948bf0ceca4544d396f19c14d50b55b81c3"
         ),
     ),
-    ([0] * 30 + [2] + [0] * 40 + [1] + [0] * 9, 3, "e4ec12"),
+    ([0] * 30 + [2] + [0] * 40 + [1] + [0] * 9, 3, "82f50a"),
     (
         [i * i % 7 + 250 for i in range(150)],
         300,
