@@ -17,10 +17,6 @@ LIMIT = 3.0
 # Of m = 10 % the Gaussians would take minutes; with two each end draws them piece by piece.
 TEXTS = [text.replace("m=10%", "m=2") for text in ATOMS]
 WRAPPED = [text for text in TEXTS if text.startswith("fcc:")]
-TOO_MUCH = {
-    "natural:coding=entropy": "the symbols of a whole vector are made at once",
-    **{text: "rounds a whole vector in float64" for text in ATOMS if text.startswith("round:")},
-}
 
 
 def vector():
@@ -48,12 +44,7 @@ def peaks(text):
     return sent, received, sum(part.nbytes for part in parts) / (4 * D)
 
 
-def marked(text):
-    marks = pytest.mark.xfail(reason=TOO_MUCH.get(text, ""), strict=True)
-    return pytest.param(text, marks=marks if text in TOO_MUCH else ())
-
-
-@pytest.mark.parametrize("text", [marked(text) for text in TEXTS if text not in WRAPPED])
+@pytest.mark.parametrize("text", [text for text in TEXTS if text not in WRAPPED])
 def test_a_message_takes_three_vectors_at_most(text):
     """Compressing and decoding a float32 vector, each with the payload it returns."""
     sent, received, _ = peaks(text)
