@@ -89,15 +89,16 @@ def natural_encode(
     """
     exponents = np.empty(values.size, dtype=np.uint8)
     signs = np.empty(sign_bytes(values.size), dtype=np.uint8)
-    if decoded is None:
-        decoded = np.empty(values.size, dtype=np.float32)
-    bits, powers = values.view(np.uint32), decoded.view(np.uint32)
+    bits = values.view(np.uint32)
+    powers = None if decoded is None else decoded.view(np.uint32)
+    scratch = np.empty(min(values.size, _CHUNK), dtype=np.uint32)
     step = natural_loop(values.size) or _natural_step
     for start in range(0, values.size, _CHUNK):
         part = slice(start, min(start + _CHUNK, values.size))
         eighth = slice(start // 8, sign_bytes(part.stop))
         words = stream.words32(part.stop - start)
-        largest = step(bits[part], words, exponents[part], signs[eighth], powers[part])
+        power = scratch[: words.size] if powers is None else powers[part]
+        largest = step(bits[part], words, exponents[part], signs[eighth], power)
         if largest >= _LIMIT_BITS:
             raise ValueError("a magnitude is not below 2¹²⁷")
     return exponents, signs

@@ -10,7 +10,7 @@ and 1/δ are those of Beznosikov et al. §2.1; `netcomp.compressors.classes` has
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -31,6 +31,7 @@ __all__ = [
     "MAX_PARTS",
     "Collection",
     "Compressor",
+    "Held",
     "Payload",
     "add_scaled",
     "all_finite",
@@ -48,20 +49,33 @@ _CHUNK = 1 << 16
 _ROW = 1 << 13
 
 
+Held = NDArray[np.floating[Any]] | Callable[[], NDArray[np.floating[Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A compressed vector: the bytes for the wire and what the receiver decodes from them.
 
     `values` (float32 or float64) belong to the coordinates `indices` (int64, distinct),
     or to all `dim` coordinates in order where `indices` is None. `parts` are the bytes.
-    Both ends must use `dense` or `add_to`, never the vector that was compressed.
+    Both ends must use `dense` or `add_to`, never the vector that was compressed. `held` are
+    the values, or what makes them when they are first asked for: a sender without a memory
+    never asks.
     """
 
     dim: int
     indices: NDArray[np.int64] | None
-    values: NDArray[np.floating[Any]]
+    held: Held
     parts: tuple[memoryview, ...]
     paper_bits: float
+
+    @property
+    def values(self) -> NDArray[np.floating[Any]]:
+        """The decoded values, shape (kept,)."""
+        if callable(self.held):
+            object.__setattr__(self, "held", self.held())
+        held: NDArray[np.floating[Any]] = self.held  # type: ignore[assignment]
+        return held
 
     @property
     def nbytes(self) -> int:

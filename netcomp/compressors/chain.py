@@ -10,7 +10,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.compressors.base import Collection, Compressor, Payload, all_finite, require_finite
+from netcomp.compressors.base import (
+    Collection,
+    Compressor,
+    Held,
+    Payload,
+    all_finite,
+    require_finite,
+)
 from netcomp.compressors.classes import b2_scaled_to_b3, unbiased_to_b1, unbiased_to_b2
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.sparsifiers import All, Sparsifier
@@ -68,7 +75,7 @@ class Chain(Compressor):
             # The quantizer counts kept values, the user coordinates.
             raise NotFinite(int(indices[error.index]), error.worker, error.round) from None
         index_parts = () if indices is None else self.sparsifier.encode_indices(indices, v.size)
-        return self._payload(v.size, indices, values, (*index_parts, *parts))
+        return self._payload(v.size, indices, values, (*index_parts, *parts), kept.size)
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
         split = self.sparsifier.index_parts
@@ -79,16 +86,17 @@ class Chain(Compressor):
         values = self.quantizer.decode(parts[split:], kept)
         if not all_finite(values):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
-        return self._payload(d, indices, values, tuple(parts))
+        return self._payload(d, indices, values, tuple(parts), kept)
 
     def _payload(
         self,
         d: int,
         indices: NDArray[np.int64] | None,
-        values: NDArray[np.floating[Any]],
+        values: Held,
         parts: tuple[memoryview, ...],
+        kept: int,
     ) -> Payload:
-        bits = self.quantizer.bits(values.size) + self.sparsifier.index_bits(d)
+        bits = self.quantizer.bits(kept) + self.sparsifier.index_bits(d)
         return Payload(d, indices, values, parts, bits)
 
     @property

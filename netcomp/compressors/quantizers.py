@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from netcomp.coding.floats import (
     natural_encode,
     sign_bytes,
 )
-from netcomp.compressors.base import not_finite, require_finite
+from netcomp.compressors.base import Held, not_finite, require_finite
 from netcomp.compressors.norms import Values, pieces
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
@@ -70,8 +71,11 @@ class Quantizer(ABC):
         """Return the bits of m values as the papers count them."""
 
     @abstractmethod
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
-        """Return the parts and what `decode` makes of them; raises `NotFinite`."""
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
+        """Return the parts and what `decode` makes of them, or a function that makes it.
+
+        Raises `NotFinite`.
+        """
 
     @abstractmethod
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
@@ -118,7 +122,7 @@ class FloatFormat(Quantizer):
     def bits(self, m: int) -> float:
         return 8.0 * m * self._dtype.itemsize
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         with np.errstate(over="ignore"):
             raw = values.astype(self._dtype, copy=False)
         require_finite(raw, draw)
@@ -151,7 +155,7 @@ class BFloat16(Quantizer):
     def bits(self, m: int) -> float:
         return 16.0 * m
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         with np.errstate(over="ignore"):
             single = values.astype(np.float32, copy=False)
         require_finite(single, draw)
@@ -190,17 +194,18 @@ class Natural(Quantizer):
     def bits(self, m: int) -> float:
         return 9.0 * m
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         with np.errstate(over="ignore"):
             single = np.ascontiguousarray(values, dtype=np.float32)
-        decoded = np.empty(single.size, dtype=np.float32)
+        entropy = self.coding == "entropy"
+        decoded = np.empty(single.size, dtype=np.float32) if entropy else None
         try:
             raw = natural_encode(single, draw.stream(Purpose.QUANTIZER), decoded)
         except ValueError:
             require_finite(values, draw)
             raise not_finite(int(np.argmax(np.abs(single) >= NATURAL_LIMIT)), draw) from None
-        if self.coding == "raw":
-            return tuple(as_bytes(part) for part in raw), decoded
+        if decoded is None:
+            return tuple(as_bytes(part) for part in raw), partial(natural_decode, *raw)
         # Both zeros are the symbol 0.
         decoded += np.float32(0.0)
         return (memoryview(encode_symbols(_symbols(decoded), _NATURAL)),), decoded

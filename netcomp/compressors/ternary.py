@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.trits import pack_trits, unpack_trits
+from netcomp.compressors.base import Held
 from netcomp.compressors.chance import BELOW_ONE, Coins
 from netcomp.compressors.norms import (
     CHUNK,
@@ -50,14 +51,15 @@ class Ternary(Quantizer):
     def max_bytes(self, m: int) -> int:
         return 4 + -(-m // 5)
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         exact = max_norm(values, draw)
         scale = float32_above(exact, values, draw)
         codes = np.zeros(values.size, dtype=np.uint8)
         if scale > 0:
             self._round(values, float(scale), draw.stream(Purpose.QUANTIZER), codes)
         head = memoryview(scale.astype("<f4").tobytes())
-        return (head, pack_trits(codes).data), _values(scale, codes)
+        packed = pack_trits(codes).data
+        return (head, packed), lambda: _values(scale, unpack_trits(packed, values.size))
 
     def _round(
         self, values: Values, scale: float, stream: Stream, codes: NDArray[np.uint8]

@@ -96,7 +96,7 @@ class Scaled(_Around):
         out = values if mine else np.empty_like(values)
         with np.errstate(over="ignore"):
             np.multiply(values, np.asarray(self.factor, dtype=values.dtype), out=out)
-        return replace(payload, values=out)
+        return replace(payload, held=out)
 
     def max_bytes(self, d: int) -> int:
         return self.inner.max_bytes(d)
