@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "DataError",
+    "ImportRefused",
     "LocalProtocolError",
     "MissingConstant",
     "NetcompError",
@@ -61,6 +62,14 @@ class UnknownName(SpecError):
         close = difflib.get_close_matches(name, self.known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(kind, f"unknown {kind} {name!r}; {hint}known: {', '.join(self.known)}")
+
+
+class ImportRefused(SpecError):
+    """A notation names a class of a module, `target`, where nothing is imported."""
+
+    def __init__(self, field: str, where: str, target: str) -> None:
+        self.target = target
+        super().__init__(field, f"{where}: classes are not imported here")
 
 
 class MissingConstant(SpecError):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from netcomp.compressors.chain import Chain
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.readers import number, whole, yes_no
 from netcomp.compressors.sparsifiers import All, Sparsifier
-from netcomp.errors import SpecError, UnknownName
+from netcomp.errors import ImportRefused, SpecError
 from netcomp.registry import Registry
 
 __all__ = ["COMPRESSORS", "MAX_DEPTH", "Part", "parse_compressor"]
@@ -54,10 +55,6 @@ class Part:
     wraps: bool = False
 
 
-COMPRESSORS: Registry[Part] = Registry("compressor")
-"""What can be named; `netcomp.compressors.registered` fills it, entry points add to it."""
-
-
 def parse_compressor(
     text: str, *, values: str = "f32", field: str = "compressor", imports: bool = False
 ) -> Compressor:
@@ -65,8 +62,9 @@ def parse_compressor(
 
     `imports` allows ``module:Class``: a `Part`, or a dataclass derived from `Compressor`,
     `Sparsifier` or `Quantizer` whose fields are numbers, words, booleans or have a `parse`.
-    Never for text that comes from a peer. Raises `SpecError` naming `field`, the part that
-    is wrong and its column.
+    Never for text of a peer that is not trusted: without it a class is only found where a
+    registered name stands for it. Raises `SpecError` naming `field`, the part that is wrong and
+    its column, `ImportRefused` for a class without `imports`.
     """
     return _Parser(text, values, field, imports).compressor(0, len(text))
 
@@ -129,26 +127,31 @@ class _Parser:
         except SpecError as error:
             reason = f"{error.field}: {error.reason}" if error.field else error.reason
             raise self._error(start, stop, reason) from None
+        except Exception as error:
+            # Somebody else's constructor: anything may go wrong in it.
+            reason = f"cannot be made: {type(error).__name__}: {error}"
+            raise self._error(start, stop, reason) from error
         if not isinstance(piece, Sparsifier | Quantizer | Compressor):
             raise self._error(start, stop, f"makes a {type(piece).__name__}, not a compressor")
         return piece
 
     def _entry(self, start: int, stop: int) -> tuple[Part, int]:
         """Return the entry that text[start:stop] names, and where the name ends."""
-        found = _CLASS.match(self.text, start, stop)
-        if found and found[1] not in COMPRESSORS.names():
-            if not self.imports:
-                raise self._error(start, found.end(), "classes are not imported here")
-            try:
-                return _part_of(COMPRESSORS.get(found[0]), found[0]), found.end()
-            except SpecError as error:
-                raise self._error(start, found.end(), error.reason) from None
         colon = self.text.find(":", start, stop)
         end = stop if colon < 0 else colon
+        found = _CLASS.match(self.text, start, stop)
         try:
-            return COMPRESSORS.get(self.text[start:end]), end
-        except UnknownName as error:
-            raise self._error(start, end, error.reason) from None
+            # First the class: a package may register a name that is its module's too.
+            if found and (part := _registered(found[0])):
+                return part, found.end()
+            if not found or found[1] in COMPRESSORS.names():
+                return COMPRESSORS.get(self.text[start:end]), end
+            end = found.end()
+            if self.imports:
+                return COMPRESSORS.get(found[0]), end
+        except SpecError as error:
+            raise self._error(start, end, error.reason) from error.__cause__
+        raise ImportRefused(self.field, self._where(start, end), self.text[start:end])
 
     def _params(self, entry: Part, name: str, start: int, stop: int) -> dict[str, object]:
         readers = dict(entry.params)
@@ -169,6 +172,10 @@ class _Parser:
                 given[key] = readers[key](value)
             except ValueError as error:
                 raise self._error(low, high, str(error)) from None
+            except Exception as error:
+                # Somebody else's reader, which should have raised ValueError.
+                reason = f"cannot be read: {type(error).__name__}: {error}"
+                raise self._error(low, high, reason) from error
         return given
 
     def _split(self, mark: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -207,8 +214,10 @@ class _Parser:
             raise self._error(open_at[-1], open_at[-1] + 1, "is never closed")
 
     def _error(self, start: int, stop: int, reason: str) -> SpecError:
-        bad = self.text[start:stop]
-        return SpecError(self.field, f"in {self.text!r} at column {start + 1}, {bad!r}: {reason}")
+        return SpecError(self.field, f"{self._where(start, stop)}: {reason}")
+
+    def _where(self, start: int, stop: int) -> str:
+        return f"in {self.text!r} at column {start + 1}, {self.text[start:stop]!r}"
 
 
 _READERS: Final[dict[object, Callable[[str], object]]] = {
@@ -225,9 +234,14 @@ def _part_of(thing: Any, name: str) -> Part:
         return thing
     if not (isinstance(thing, type) and issubclass(thing, Compressor | Sparsifier | Quantizer)):
         raise SpecError("compressor", f"{name} is neither a compressor's class nor a Part")
+    if missing := ", ".join(sorted(getattr(thing, "__abstractmethods__", ()))):
+        raise SpecError("compressor", f"{name} does not define {missing}")
     if not hasattr(thing, "__dataclass_fields__"):
         return Part(thing, name)
-    kinds = typing.get_type_hints(thing)
+    try:
+        kinds = typing.get_type_hints(thing)
+    except (NameError, TypeError) as error:
+        raise SpecError("compressor", f"{name}: its fields' types: {error}") from error
     dataclass_: Any = thing
     params, optional = [], []
     wraps = False
@@ -243,3 +257,20 @@ def _part_of(thing: Any, name: str) -> Part:
         elif field.init and field.default is MISSING and field.default_factory is MISSING:
             raise SpecError("compressor", f"{name}: no text can be read as {field.name}")
     return Part(thing, name, tuple(params), tuple(optional), wraps)
+
+
+COMPRESSORS: Registry[Part] = Registry("compressor", _part_of)
+"""What can be named; `netcomp.compressors.registered` fills it, entry points add to it."""
+
+
+def _registered(target: str) -> Part | None:
+    """Return the part of the class `module:Class` if a registered name stands for it, else None.
+
+    What an installed package registers may be named by its class too, as its `str` does.
+    """
+    for name in COMPRESSORS.names():
+        with suppress(SpecError):  # a plugin that cannot be loaded
+            build = COMPRESSORS.get(name).build
+            if isinstance(build, type) and f"{build.__module__}:{build.__qualname__}" == target:
+                return _part_of(build, target)
+    return None

@@ -33,7 +33,7 @@ from netcomp.compressors import (
     TopK,
     parse_compressor,
 )
-from netcomp.errors import SpecError, UnknownName
+from netcomp.errors import ImportRefused, SpecError, UnknownName
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
 
@@ -246,6 +246,22 @@ def halves(factor):
     return Scaled(factor, Chain(All(), FloatFormat()))
 
 
+class Argued(Sparsifier):
+    """Wants an argument that no text can give."""
+
+    def __init__(self, secret):
+        self.secret = secret
+
+    select = derive = scale = most = density = omega = None
+
+
+@dataclass(frozen=True)
+class Typed(Middle):
+    """The type of a field is nowhere to be found."""
+
+    odd: "Missing" = 0  # noqa: F821 — that is the point
+
+
 HALVES = Part(halves, "a part of another package", (("factor", float),))
 NONSENSE = Part(Twice, "makes no compressor")
 
@@ -284,35 +300,110 @@ def test_a_class_of_another_package(elsewhere):
         ("other.package:Nothing", "cannot import"),
         ("no.such.module:Thing", "cannot import"),
         ("nosuchmodule:Thing:x=3+natural", "cannot import"),
+        ("netcomp.compressors:Sparsifier", "does not define density, derive, most, omega, scale"),
+        ("natural+netcomp.compressors:Quantizer", "does not define bits, decode, encode"),
+        ("netcomp.compressors:Chain", "no text can be read as sparsifier"),
+        ("netcomp.compressors:FloatFormat:f8", "values: 'f8' is none of"),
+        ("other.package:Argued", "cannot be made: TypeError: .*missing .* 'secret'"),
+        ("other.package:Typed", "its fields' types: name 'Missing' is not defined"),
+        ("support.own:Fussy:level=3", "cannot be made: KeyError: 3"),
+        ("fcc:2(support.own:Fussy:level=3)", "cannot be made: KeyError: 3"),
+        ("support.own:Fussy:other=3", "cannot be read: KeyError: '3'"),
+        ("broken_module:Thing", "cannot import .*: ZeroDivisionError: "),
     ],
 )
-def test_errors_of_classes_of_other_packages(text, reason, elsewhere):
-    """What cannot be imported, is no compressor or lacks a parameter is told as anything else."""
+def test_errors_of_classes_of_other_packages(text, reason, elsewhere, tmp_path, monkeypatch):
+    """Whatever goes wrong in somebody else's class or module is told as any other mistake."""
+    (tmp_path / "broken_module.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SpecError) as caught:
         parse_compressor(text, field="algorithm.up", imports=True)
     assert "algorithm.up" == caught.value.field
-    assert reason in caught.value.reason
-    assert "at column" in caught.value.reason
+    assert re.search(f"at column .*{reason}", caught.value.reason)
 
 
 def test_classes_are_not_imported_unless_asked_for(elsewhere):
     """What a peer names can never import: that is the default."""
-    with pytest.raises(SpecError, match="classes are not imported here"):
-        parse_compressor("other.package:Middle:3")
+    with pytest.raises(ImportRefused, match="classes are not imported") as caught:
+        parse_compressor("fcc:2(other.package:Middle:3)", field="algorithm.up")
+    assert ("algorithm.up", "other.package:Middle") == (caught.value.field, caught.value.target)
+    assert "at column 7, " in caught.value.reason
 
 
-def test_an_entry_point_adds_a_name(monkeypatch):
-    """Other packages' entry points of `netcomp.compressors` are names like our own."""
-    point = EntryPoint("middle", f"{__name__}:PLUGIN", "netcomp.compressors")
-    monkeypatch.setattr(point.__class__, "load", lambda _self: PLUGIN)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] * (group[8] == "c"))
-    monkeypatch.setattr(COMPRESSORS, "_entries", dict(COMPRESSORS._entries))
-    monkeypatch.setattr(COMPRESSORS, "_plugins_loaded", False)
-    assert Chain(Middle(Count("3")), FloatFormat()) == parse_compressor("middle:k=3")
-    assert "middle" in COMPRESSORS.names()
+# Names that other packages register
 
 
 PLUGIN = Part(Middle, "the first k", (("k", Count.parse),))
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Return a function that makes these the entry points of installed packages."""
+
+    def install(**points):
+        found = [EntryPoint(name, value, "netcomp.compressors") for name, value in points.items()]
+        monkeypatch.setattr(
+            registry, "entry_points", lambda group: [p for p in found if p.group == group]
+        )
+        monkeypatch.setattr(COMPRESSORS, "_entries", dict(COMPRESSORS._entries))
+        monkeypatch.setattr(COMPRESSORS, "_plugins", None)
+
+    return install
+
+
+@pytest.mark.parametrize("name", ["PLUGIN", "Middle"])
+def test_an_entry_point_adds_a_name(name, installed, elsewhere):
+    """Entry points of `netcomp.compressors`, parts or classes, are names like our own.
+
+    What is installed may be named by its class too, which is what it prints, without `imports`.
+    """
+    installed(middle=f"other.package:{name}")
+    chain = parse_compressor("middle:k=3+natural")
+    assert Chain(Middle(Count("3")), Natural()) == chain
+    assert "other.package:Middle:k=3+natural" == str(chain)
+    assert chain == parse_compressor(str(chain))
+    assert "middle" in COMPRESSORS.names()
+    assert COMPRESSORS.get("middle").summary
+    with pytest.raises(ImportRefused):
+        parse_compressor("other.package:HALVES:0.5")
+
+
+def test_a_broken_plugin_is_told_where_it_is_named_and_nowhere_else(installed, elsewhere):
+    """It is listed; its name, and only that, is an error that says what is wrong with it."""
+    installed(
+        broken="no.such.module:Thing",
+        twice="other.package:Twice",
+        middle="other.package:Middle",
+    )
+    assert {"broken", "twice", "middle"} <= set(COMPRESSORS.names())
+    for text in ("middle:3", "other.package:Middle:k=3"):
+        assert Chain(Middle(Count("3")), FloatFormat()) == parse_compressor(text)
+    for _ in range(2):
+        with pytest.raises(SpecError, match="cannot load the plugin 'broken': No module") as caught:
+            parse_compressor("broken:k=3", field="algorithm.up")
+        assert "algorithm.up" == caught.value.field
+    with pytest.raises(SpecError, match="twice is neither a compressor's class nor a Part"):
+        parse_compressor("twice")
+
+
+@pytest.mark.parametrize("name", ["natural", "middle"])
+def test_a_plugin_takes_no_name(name, installed, monkeypatch):
+    """A name that is ours, or of two packages that differ, is an error each time; not silent."""
+    installed(**{name: "other.package:Middle"})
+    others = registry.entry_points("netcomp.compressors")
+    more = [EntryPoint("middle", "another.package:Middle", "netcomp.compressors")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: [*others, *more])
+    for _ in range(2):
+        with pytest.raises(SpecError, match=f"the name '{name}' of the plugin .* is taken"):
+            COMPRESSORS.names()
+
+
+def test_a_plugin_found_twice_is_one(installed, monkeypatch):
+    """The same entry point in two folders of the path is no conflict."""
+    installed(middle="support.own:Head")
+    point = registry.entry_points("netcomp.compressors")
+    monkeypatch.setattr(registry, "entry_points", lambda group: point * 2)
+    assert "support.own:Head:k=3+f32" == str(parse_compressor("middle:3"))
 
 
 def test_every_registered_part_is_complete():
