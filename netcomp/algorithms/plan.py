@@ -121,6 +121,23 @@ class Side:
 Rule = Callable[[Setting], float]
 
 
+def _text(compressor: Compressor, way: str, d: int, n: int) -> str:
+    """Return the notation of a resolved compressor, from which both ends make it again.
+
+    Raises `SpecError` where somebody's own class prints what means another one.
+    """
+    text, field_name = str(compressor), f"algorithm.{way}"
+    try:
+        again = parse_compressor(text, field=field_name, imports=True).resolve(d, n)
+    except SpecError as error:
+        raise SpecError(field_name, f"its str, {text!r}, is no notation: {error.reason}") from error
+    if again != compressor:
+        raise SpecError(
+            field_name, f"{text!r} does not read back as what printed it: is it a frozen dataclass?"
+        )
+    return text
+
+
 def _settle(given: float | None, rule: Rule | None, setting: Setting) -> float:
     """Return what the user gave, else what the entry's rule says, else 1.
 
@@ -176,8 +193,8 @@ class Algorithm:
             name=self.name,
             dim=d,
             workers=n,
-            up=str(up),
-            down=str(down),
+            up=_text(up, "up", d, n),
+            down=_text(down, "down", d, n),
             values=choice.values,
             broadcast=setting.collection == "same" and not down.correlated,
             gamma=gamma,
@@ -195,7 +212,7 @@ class Algorithm:
                 f"algorithm.{way}", f"{self.name} sends it uncompressed, so {chosen!r} has no place"
             )
         text = chosen or side.default or "identity"
-        return parse_compressor(text, values=values, field=f"algorithm.{way}")
+        return parse_compressor(text, values=values, field=f"algorithm.{way}", imports=True)
 
     def _check(self, choice: Choice, down: Compressor) -> None:
         """Refuse parameters the algorithm does not have, and collections that make no sense."""
@@ -243,17 +260,18 @@ _CHANNELS: dict[str, Callable[[Compressor, Compressor, float, float], Channel]] 
 }
 
 
-def compose(plan: Plan) -> Composition:
+def compose(plan: Plan, *, imports: bool = False) -> Composition:
     """Return the composition a plan describes; both ends call this with equal plans.
 
-    Raises `SpecError` where the plan names no known channel or compressor.
+    `imports` lets it name compressors as ``module:Class``, for a plan of one's own or of a server
+    that is trusted. Raises `SpecError` where the plan names no known channel or compressor.
     """
 
     def channel(way: str, kind: str, text: str, p: float) -> Channel:
         if kind not in _CHANNELS:
             raise SpecError(f"algorithm.{way}", f"unknown channel {kind!r}")
         # A plan's notation is complete: what it leaves out is f32, whatever `values` says.
-        compressor = parse_compressor(text, field=f"algorithm.{way}")
+        compressor = parse_compressor(text, field=f"algorithm.{way}", imports=imports)
         plain = parse_compressor("identity", values=plan.values)
         resolved = compressor.resolve(plan.dim, plan.workers)
         return _CHANNELS[kind](resolved, plain, p, plan.alpha)

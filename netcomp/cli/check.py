@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from netcomp.cli.options import Json, print_json
+from netcomp.cli.options import Json, find_modules_here, print_json
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
 from netcomp.data import data_folders, load
@@ -46,23 +44,17 @@ def check_command(
     json: Json = False,
 ) -> None:
     """Check that a compressor or a problem keeps the laws of one: results, errors, constants."""
-    # As with `python -m`, a module in the folder where one is can be named.
-    sys.path.append(str(Path.cwd()))
-    try:
-        if what is _What.PROBLEM:
-            _refuse("--dim", "is of compressors; a problem has its own", given=dim)
-            told, findings = name, _check_problem(name, data, workers, seed)
-        else:
-            _refuse("--data", "is of problems", given=data)
-            compressor = parse_compressor(name, field=what.value, imports=True)
-            told, findings = (
-                str(compressor),
-                check_compressor(
-                    compressor, dims=dim or DIMS, workers=workers or WORKERS, seed=seed
-                ),
-            )
-    except TypeError as error:  # an abstract class, or one that wants arguments
-        raise SpecError(what.value, f"{name!r} cannot be made: {error}") from error
+    find_modules_here()
+    if what is _What.PROBLEM:
+        _refuse("--dim", "is of compressors; a problem has its own", given=dim)
+        told, findings = name, _check_problem(name, data, workers, seed)
+    else:
+        _refuse("--data", "is of problems", given=data)
+        compressor = parse_compressor(name, field=what.value, imports=True)
+        told, findings = (
+            str(compressor),
+            check_compressor(compressor, dims=dim or DIMS, workers=workers or WORKERS, seed=seed),
+        )
     passed = all(finding.passed for finding in findings)
     if json:
         rows = [

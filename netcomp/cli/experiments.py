@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from netcomp.cli.options import Assignments, Json, SpecPath, note, print_json, tree_of
+from netcomp.cli.options import (
+    Assignments,
+    Json,
+    SpecPath,
+    find_modules_here,
+    note,
+    print_json,
+    tree_of,
+)
 from netcomp.errors import SpecError
 from netcomp.experiment.compare import compare, contestant, contestants
 from netcomp.experiment.run import execute
@@ -59,6 +67,7 @@ def run_command(
     json: Json = False,
 ) -> None:
     """Run one experiment: server here, workers in processes, over loopback TCP."""
+    find_modules_here()
     given = _common(problem, data, workers, processes, uplink, downlink, latency)
     given |= _limits(rounds, target, seconds, seed, clock, out)
     given |= {"algorithm.name": algorithm, "algorithm.up": up, "algorithm.down": down}
@@ -100,6 +109,7 @@ def compare_command(
     json: Json = False,
 ) -> None:
     """Run several algorithms on one problem and network; rank them by seconds to the target."""
+    find_modules_here()
     given = _common(problem, data, workers, processes, uplink, downlink, latency)
     given |= _limits(rounds, target, seconds, seed, clock, out)
     common, tables = contestants(tree_of(spec, given, assignments))

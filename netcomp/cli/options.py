@@ -19,6 +19,7 @@ __all__ = [
     "Json",
     "SpecPath",
     "address",
+    "find_modules_here",
     "note",
     "print_json",
     "stderr",
@@ -43,6 +44,16 @@ def note(text: str) -> None:
 def print_json(content: dict[str, Any]) -> None:
     """Print a JSON object as the last line of stdout."""
     print(dumps(content), flush=True)
+
+
+def find_modules_here() -> None:
+    """Let what is named as `module:Name` lie in the folder where one is, as with `python -m`.
+
+    Installed modules are found first.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def tree_of(

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from netcomp.cli.options import Assignments, Json, SpecPath, address, note, print_json, tree_of
+from netcomp.cli.options import (
+    Assignments,
+    Json,
+    SpecPath,
+    address,
+    find_modules_here,
+    note,
+    print_json,
+    tree_of,
+)
 from netcomp.errors import SpecError
 from netcomp.experiment.run import serve, work
 from netcomp.experiment.spec import Spec
@@ -37,6 +46,7 @@ def server_command(
             "--listen", f"{host} can be reached from elsewhere and nothing is encrypted yet;"
             " add --insecure where the network is trusted",
         )  # fmt: skip
+    find_modules_here()
     given = {"record.dir": None if out is None else str(out)}
     parsed = Spec.parse(tree_of(spec, given, assignments))
     result = serve(parsed, host, port, show=not json, note=note)
@@ -69,6 +79,8 @@ def worker_command(
 ) -> None:
     """Be one or more workers of a server's experiment; the data is loaded here."""
     host, port = address(connect, "--connect")
+    if trust_server:
+        find_modules_here()
     reason = work(
         host,
         port,

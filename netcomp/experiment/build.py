@@ -32,7 +32,7 @@ from netcomp.data import (
     parse_split,
 )
 from netcomp.draw import Draw
-from netcomp.errors import DataError, RemoteProtocolError, SpecError
+from netcomp.errors import DataError, ImportRefused, RemoteProtocolError, SpecError
 from netcomp.experiment.spec import ProblemSpec, Spec
 from netcomp.problems import LocalOracle, Problem
 from netcomp.protocol.coordinator import Ground
@@ -138,8 +138,8 @@ def load_local(
     In `data` "{worker}" stands for the worker's number; where all `slots` workers of a process
     are to have rows of their own it must be there.
 
-    Unless the server is `trusted` its spec may only name what is registered here, and data
-    that is built in or lies in a folder of NETCOMP_DATA: neither modules to import nor paths.
+    Unless the server is `trusted` its spec and plan may only name what is registered here, and
+    data that is built in or lies in a folder of NETCOMP_DATA: neither modules to import nor paths.
     Raises `DataError`, or `RemoteProtocolError` where the server's spec cannot be followed.
     """
     try:
@@ -179,7 +179,11 @@ def load_local(
         if plan.dim != oracle.dim:
             raise RemoteProtocolError(f"the server plans for d = {plan.dim}, not {oracle.dim}")
         x0 = problem.x0(plan.dim, oracles.draw).astype(dtype, copy=False)
-        return compose(plan).worker(welcome.worker), x0, spec.seed
+        try:
+            composition = compose(plan, imports=trusted)
+        except ImportRefused as error:
+            raise _refusal(error.field, error.target) from None
+        return composition.worker(welcome.worker), x0, spec.seed
 
     return Local(oracle, ready, begin)
 
@@ -188,11 +192,9 @@ def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
     """Refuse a server's spec that would import a module here or read any file it likes."""
     name, split, data = (str(problem.get(key, "")) for key in ("name", "split", "data"))
     registered = head_of(split) in SPLITS.names()
-    for wanted in (name, "" if registered else split):
+    for field, wanted in (("name", name), ("split", "" if registered else split)):
         if ":" in wanted:
-            raise RemoteProtocolError(
-                f"the server wants {wanted!r} imported here; start with --trust-server to let it"
-            )
+            raise _refusal(f"problem.{field}", wanted)
     reads = [] if own_data or needs_no_file(data) else [data]
     if registered and isinstance(rule := parse_split(split), FromFile):
         reads.append(rule.path)
@@ -201,6 +203,12 @@ def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
             raise RemoteProtocolError(
                 f"the server wants {wanted!r} read here; give --data, or --trust-server to let it"
             )
+
+
+def _refusal(field: str, target: str) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"{field}: the server wants {target!r} imported here; start with --trust-server to let it"
+    )
 
 
 class Experiment:
@@ -264,7 +272,7 @@ class Experiment:
             self.spec.algorithm.constants,
         )
         self.plan = algorithm.plan(choice, d, len(ready), self.constants)
-        composition = compose(self.plan)
+        composition = compose(self.plan, imports=True)
         dtype = _DTYPES[self.spec.algorithm.dtype]
         x0 = self._problem.x0(d, self._oracles.draw).astype(dtype, copy=False)
         return Ground(composition.server(), x0, self._begin(composition, dtype), self.links)

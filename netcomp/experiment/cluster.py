@@ -83,6 +83,7 @@ async def _spawn(*command: str) -> Process:
         reraise=True,
     ):
         with attempt:
+            # What a spec names is found there as it is here: a script's folder is on the path.
             # A session of its own: Ctrl-C is the server's to handle, which tells the workers.
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -92,7 +93,7 @@ async def _spawn(*command: str) -> Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=PIPE,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,
             )
     return process

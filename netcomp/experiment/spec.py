@@ -266,7 +266,7 @@ class Spec(_Table):
         choice = self.algorithm.choice
         for way, notation in (("up", choice.up), ("down", choice.down)):
             if notation is not None:
-                parse_compressor(notation, field=f"algorithm.{way}")
+                parse_compressor(notation, field=f"algorithm.{way}", imports=True)
         self.network.links(self.cluster.workers)
         _ = self.stop.goals
 
