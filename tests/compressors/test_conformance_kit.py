@@ -1,6 +1,7 @@
 """The conformance kit finds what is wrong, names the law, and finds nothing else."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -165,7 +166,7 @@ def check(folder, *args):
     return subprocess.run(
         command,
         cwd=folder,
-        env={"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""},
+        env={"PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[1:3])), "PATH": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -197,7 +198,7 @@ def test_check_takes_a_class_and_says_so_in_json(tmp_path, more, code):
     [
         (["rand-q"], "unknown compressor 'rand-q'"),
         (["mine:Other"], "mine:Other"),
-        (["netcomp.compressors:Compressor"], "cannot be made"),
+        (["netcomp.compressors:Compressor"], "does not define compress, "),
         (["rand-k:9", "--dim", "5"], "outside 1..d = 5"),
         (["identity", "--dim", "0"], "--dim"),
     ],
