@@ -43,8 +43,9 @@ links: $(STAMP)  ## how exact the emulated links are on this machine
 memory: $(STAMP)  ## the server's memory at d = 1e7
 	$(BIN)/python -m benchmarks.memory
 
-heavy: $(STAMP)  ## tests at sizes that are too large for every day
-	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py
+heavy: $(STAMP)  ## tests that are too large, or too many, for every day
+	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \
+		tests/compressors tests/coding
 
 clean:  ## remove what the commands above made
 	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from netcomp.errors import RemoteProtocolError
+
+DAMAGED = 20_000 if "NETCOMP_HEAVY" in os.environ else 5_000
+"""How many damaged encodings a decoder is given."""
 
 
 def mutations(valid: list[bytes], count: int, seed: int) -> Iterator[tuple[int, bytes]]:

