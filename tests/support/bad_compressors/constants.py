@@ -31,7 +31,7 @@ class MissingScale(Changed):
 
     def change(self, payload, draw):
         share = payload.values.size / payload.dim
-        return replace(payload, values=payload.values * np.float32(share))
+        return replace(payload, held=payload.values * np.float32(share))
 
 
 @breaks("unbiased")
@@ -43,7 +43,7 @@ class RoundsDown(Changed):
     def change(self, payload, draw):
         mantissas, exponents = np.frexp(payload.values)
         powers = np.ldexp(np.copysign(np.float32(0.5), mantissas), exponents)
-        return replace(payload, values=np.where(mantissas == 0, np.float32(0), powers))
+        return replace(payload, held=np.where(mantissas == 0, np.float32(0), powers))
 
     def omega(self, d):
         return 1 / 8
@@ -62,7 +62,7 @@ class NeverTheLast(Changed):
     def change(self, payload, draw):
         values = payload.values.copy()
         values[payload.indices == payload.dim - 1] = 0
-        return replace(payload, values=values)
+        return replace(payload, held=values)
 
 
 @breaks("unbiased")
@@ -73,7 +73,7 @@ class OneStreamForTwo(Changed):
         words = draw.stream(Purpose.SPARSIFIER).uniforms(payload.dim)
         up = words[payload.indices] < 0.5
         values = payload.values * np.where(up, np.float32(1.5), np.float32(0.5))
-        return replace(payload, values=values.astype(np.float32))
+        return replace(payload, held=values.astype(np.float32))
 
     def omega(self, d):
         return (1 + super().omega(d)) * 1.25 - 1

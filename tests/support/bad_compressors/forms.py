@@ -23,7 +23,7 @@ class DecodesTheOtherWay(Honest):
 
     def compress(self, v, draw):
         payload = super().compress(v, draw)
-        return replace(payload, values=v[payload.indices] * (v.size / payload.values.size))
+        return replace(payload, held=v[payload.indices] * (v.size / payload.values.size))
 
 
 @breaks("round-trip")
@@ -46,7 +46,7 @@ class HalfPrecision(Changed):
     """Decodes to float16."""
 
     def change(self, payload, draw):
-        return replace(payload, values=payload.values.astype(np.float16))
+        return replace(payload, held=payload.values.astype(np.float16))
 
 
 @breaks("shape-and-dtype")
@@ -127,7 +127,7 @@ class ZeroBecomesSomething(Changed):
     """Never zero."""
 
     def change(self, payload, draw):
-        return replace(payload, values=np.where(payload.values == 0, 1e-9, payload.values))
+        return replace(payload, held=np.where(payload.values == 0, 1e-9, payload.values))
 
 
 @breaks("not-finite")

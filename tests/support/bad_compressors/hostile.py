@@ -35,7 +35,7 @@ class DecodesNan(Honest):
             payload = super().compress(np.zeros(d), draw)
             if [part.nbytes for part in parts] != [payload.nbytes]:
                 raise
-            return replace(payload, values=np.frombuffer(parts[0], "<f4"), parts=tuple(parts))
+            return replace(payload, held=np.frombuffer(parts[0], "<f4"), parts=tuple(parts))
 
 
 @dataclass(frozen=True)
