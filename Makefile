@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format bench bandwidth links memory heavy clean help
+.PHONY: run test lint format bench bandwidth links memory compressors gradients heavy clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,7 +32,7 @@ format: $(STAMP)  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bandwidth links memory  ## all benchmarks
+bench: bandwidth links memory compressors gradients  ## all benchmarks
 
 bandwidth: $(STAMP)  ## who wins where: a grid of uplink and downlink rates
 	$(BIN)/python -m benchmarks.bandwidth
@@ -43,9 +43,15 @@ links: $(STAMP)  ## how exact the emulated links are on this machine
 memory: $(STAMP)  ## the server's memory at d = 1e7
 	$(BIN)/python -m benchmarks.memory
 
+compressors: $(STAMP)  ## every compressor's bytes and speed beside limits and other libraries
+	$(BIN)/python -m benchmarks.compressors
+
+gradients: $(STAMP)  ## a sparse gradient beside its two matrix products
+	$(BIN)/python -m benchmarks.gradients
+
 heavy: $(STAMP)  ## tests that are too large, or too many, for every day
 	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \
 		tests/compressors tests/coding
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.peers runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Every compressor: its bytes beside their limits, its speed beside a copy and beside peers."""

@@ -1,0 +1,121 @@
+"""Every registered compressor: bytes beside their limits, speed beside a copy and beside peers.
+
+    python -m benchmarks.compressors [--quick] [--sizes D,D,…] [--only NOTATION] [--no-peers]
+                                     [--out DIR]
+
+Each peer library is installed into an environment of its own below benchmarks/.peers, which is
+kept. Prints the goals with limit, figure and verdict; writes results.json, results.csv, table.md
+and speed.png, and the figure b2 (variance and δ against bits, `variance.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.compressors import coders, goals, own, references, report, variance
+from benchmarks.compressors.cases import CASES, Case
+from benchmarks.compressors.environments import PEERS, run
+from benchmarks.compressors.vectors import vectors
+from benchmarks.machine import describe, folder
+
+SIZES = (10**4, 10**6, 10**7)
+QUICK = SIZES[:1]
+CACHE = Path(__file__).parent.parent / ".peers"
+_REPEAT = 5
+_B2_DRAWS = 20
+
+
+def measure(
+    cases: Sequence[Case], sizes: Iterable[int], repeat: int, *, peers: bool
+) -> dict[str, Any]:
+    """Return all rows, those of the references and peers among "peers", and the verdicts."""
+    rows: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
+    versions: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for d in sizes:
+        with tempfile.TemporaryDirectory() as place:
+            files = []
+            for name, v in vectors(d):
+                for case in cases:
+                    print(f"d = {d}, {name}: {case}", flush=True)
+                    rows.append(own.row(case, name, v, repeat))
+                theirs += [{"peer": "numpy", **row} for row in references.rows(name, v, repeat)]
+                files.append({"name": name, "path": str(Path(place) / f"{len(files)}.npy")})
+                np.save(files[-1]["path"], v, allow_pickle=False)
+            for answer in _answers(files, repeat) if peers else ():
+                _sort(answer, theirs, versions, errors)
+    return {
+        "rows": rows,
+        "peers": theirs,
+        "peer_versions": versions,
+        "peer_errors": errors,
+        "vectors": list(dict.fromkeys(row["vector"] for row in rows)),
+        "verdicts": {
+            "bytes": goals.byte_verdicts(rows),
+            "speed": goals.speed_verdicts(rows, theirs),
+            "decoding": goals.decoding_verdicts(rows),
+            "memory": goals.memory_verdicts(rows),
+        },
+    }
+
+
+def _answers(files: Sequence[Mapping[str, str]], repeat: int) -> Iterator[dict[str, Any]]:
+    for peer in PEERS:
+        print(f"peer {peer.name}", flush=True)
+        yield run(peer, files, repeat, CACHE)
+
+
+def _sort(
+    answer: Mapping[str, Any],
+    rows: list[dict[str, Any]],
+    versions: dict[str, Any],
+    errors: dict[str, str],
+) -> None:
+    """Put a peer's answer where it belongs."""
+    name = answer["peer"]
+    if "error" in answer:
+        errors[name] = answer["error"]
+    else:
+        versions[name] = answer["versions"]
+        rows += [{"peer": name, **row} for row in answer["rows"]]
+
+
+def main() -> None:
+    """Measure, print the goals, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="d = 10⁴ once, no peers, no b2")
+    parser.add_argument("--sizes", help="dimensions, as 1e4,1e6")
+    parser.add_argument("--only", metavar="NOTATION", help="one compressor, no peers, no b2")
+    parser.add_argument("--no-peers", action="store_true", help="install and measure no peers")
+    parser.add_argument("--out", type=Path, default=folder("compressors"), help="where results go")
+    asked = parser.parse_args()
+    all_ = not (asked.quick or asked.only)
+    cases = [Case(asked.only)] if asked.only else list(CASES)
+    sizes = [int(float(text)) for text in asked.sizes.split(",")] if asked.sizes else SIZES
+    sizes = QUICK if asked.quick and not asked.sizes else sizes
+    repeat = 1 if asked.quick else _REPEAT
+    with threadpool_limits(1):
+        measured = measure(cases, sizes, repeat, peers=all_ and not asked.no_peers)
+        alone = coders.rows(max(sizes), repeat) if not asked.only else []
+        found = variance.points(10**4, _B2_DRAWS, variance.families(10**4)) if all_ else []
+    head = {"machine": describe(), "repeat": repeat, "sizes": list(sizes)}
+    results = {**head, **measured, "coders": alone}
+    paths = report.write(results, asked.out)
+    print(report.page(results))
+    if found:
+        judged = variance.claims(found)
+        print("\n".join(variance.lines(judged)))
+        paths += variance.write(found, judged, asked.out)
+    print(*(f"wrote {path}" for path in paths), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

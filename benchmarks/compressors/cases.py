@@ -1,0 +1,33 @@
+"""What is measured: notations that cover every registered compressor, with their workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CASES", "Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A notation, and the number of workers it is resolved for."""
+
+    notation: str
+    workers: int = 10
+
+    def __str__(self) -> str:
+        """Return the notation, with the workers where they matter."""
+        return f"{self.notation}, n={self.workers}" if "perm-k" in self.notation else self.notation
+
+
+CASES = (
+    *map(Case, ("identity", "f64", "f32", "f16", "bf16")),
+    *map(Case, ("rand-k:1%", "rand-k:1%+natural", "bernoulli:p=0.01")),
+    *(Case("perm-k", n) for n in (10, 100, 1000)),
+    *(Case("perm-k:order=cyclic", n) for n in (10, 100)),
+    Case("perm-k+natural"),
+    *map(Case, ("top-k:1%", "top-k:10%", "top-k:1%+natural", "top-k:1%+dither:s=8", "adaptive")),
+    *map(Case, ("natural", "natural:coding=entropy", "round:b=2", "round:b=2,biased=yes")),
+    *map(Case, ("dither:s=8", "dither:s=8,p=inf", "dither:s=1,b=1,p=inf")),
+    *map(Case, ("qsgd:s=1", "qsgd:s=4", "qsgd:s=16", "qsgd:s=1,p=inf")),
+    *map(Case, ("ternary", "sign", "sketch:m=10", "fcc:r=4(top-k:1%)", "scale:0.5(natural)")),
+)

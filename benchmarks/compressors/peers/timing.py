@@ -1,0 +1,108 @@
+"""How everything in this benchmark is timed, by netcomp's side and by every peer's script.
+
+Works take turns: in every turn each is timed once, the plain array copy among them, so that a
+slow moment of the machine hits them all. A ratio is the median over the turns of
+copy/work, both of one turn. A work shorter than a millisecond is repeated within its turn.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Codec", "main", "measure", "race"]
+
+Codec = tuple[str, Callable[[], Any], Callable[[Any], Any], Callable[[Any], int]]
+"""A name, encode() → data, decode(data) → values or None, and the bytes of data."""
+
+_LEAST = 1e-3
+"""The least seconds of one sample."""
+
+
+def race(works: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, list[float]]:
+    """Return each work's seconds a call in every one of `repeat` turns."""
+    calls = {name: _calls(work) for name, work in works.items()}
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeat):
+        for name, work in works.items():
+            times[name].append(_seconds(work, calls[name]))
+    return times
+
+
+def _calls(work: Callable[[], Any]) -> int:
+    """Return how many calls make a sample, after one that warms up."""
+    work()
+    once = _seconds(work, 1)
+    return max(1, int(_LEAST / max(once, 1e-9)))
+
+
+def _seconds(work: Callable[[], Any], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
+
+
+def measure(
+    vector: Any, encode: Callable[[], Any], decode: Callable[[Any], Any] | None, repeat: int
+) -> dict[str, float | None]:
+    """Return medians of seconds, and ratios to a copy of `vector` between reused arrays.
+
+    `decode` gets what `encode` returned; its figures are None where it is None.
+    """
+    target = np.empty_like(vector)
+    works = {"copy": lambda: np.copyto(target, vector), "encode": encode}
+    if decode is not None:
+        works["decode"] = partial(decode, encode())
+    times = race(works, repeat)
+    row: dict[str, float | None] = {"copy_seconds": median(times["copy"])}
+    for name in ("encode", "decode"):
+        own = times.get(name)
+        row[f"{name}_seconds"] = median(own) if own else None
+        pairs = zip(times["copy"], own or (), strict=own is not None)
+        row[f"{name}_ratio"] = median([copy / work for copy, work in pairs]) if own else None
+    return row
+
+
+def main(codecs: Callable[[Any], Iterable[Codec]], versions: Mapping[str, str]) -> None:
+    """Measure what `codecs` makes of each vector the first argument names; print JSON.
+
+    The argument is {"repeat": turns, "vectors": [{"name", "path"}, …]}, the paths those of
+    .npy files. A codec that fails is a row with the last line of its "error".
+    """
+    asked = json.loads(sys.argv[1])
+    rows = []
+    for vector in asked["vectors"]:
+        values = np.load(vector["path"], allow_pickle=False)
+        for codec in codecs(values):
+            head = {"codec": codec[0], "vector": vector["name"], "d": int(values.size)}
+            rows.append(head | _row(values, codec, asked["repeat"]))
+    print(json.dumps({"versions": dict(versions), "rows": rows}))
+
+
+def _row(values: Any, codec: Codec, repeat: int) -> dict[str, Any]:
+    _, encode, decode, nbytes = codec
+    try:
+        data = encode()
+        row: dict[str, Any] = dict(measure(values, encode, decode, repeat))
+        row["bits"] = 8 * nbytes(data) / values.size
+        row["error_share"] = _error_share(values, decode(data))
+    except Exception as error:  # noqa: BLE001 — a peer may fail in any way, and is to be named
+        return {"error": (str(error).strip() or type(error).__name__).splitlines()[-1]}
+    return row
+
+
+def _error_share(values: Any, decoded: Any) -> float | None:
+    """Return ‖C(x) − x‖²/‖x‖², None where nothing comparable was decoded."""
+    if decoded is None:
+        return None
+    difference = np.asarray(decoded, dtype=np.float64).ravel() - values
+    energy = float(np.dot(values.astype(np.float64), values))
+    return float(np.dot(difference, difference)) / energy if energy else None
