@@ -15,7 +15,7 @@ __all__ = ["PEERS", "Peer", "answer_of", "failure", "run"]
 
 _SCRIPTS = Path(__file__).parent / "peers"
 _INSTALLING = 1800.0
-_RUNNING = 900.0
+_RUNNING = 3600.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """numpy's own ways to the same end, timed in this process: what a few lines would do.
 
 Each does less than the codec it stands beside: argpartition and permutation only choose
-coordinates, the dense QSGD writes no bytes.
+coordinates, the dense QSGD writes no bytes. So netcomp's own choice for top-k stands here too.
 """
 
 from __future__ import annotations
@@ -22,17 +22,25 @@ _SHARE = 100
 
 def rows(name: str, v: NDArray[np.float32], repeat: int) -> list[dict[str, Any]]:
     """Return a row a reference on the vector called `name`, of the form of a peer's."""
-    head = {"vector": name, "d": v.size}
-    return [{"codec": codec, **head, **measure(v, work, None, repeat)} for codec, work in _works(v)]
+    return [
+        {
+            "peer": peer,
+            "codec": codec,
+            "vector": name,
+            "d": v.size,
+            **measure(v, work, None, repeat),
+        }
+        for peer, codec, work in _works(v)
+    ]
 
 
-def _works(v: NDArray[np.float32]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _works(v: NDArray[np.float32]) -> Iterator[tuple[str, str, Callable[[], Any]]]:
     k = max(1, v.size // _SHARE)
     rng = np.random.Generator(np.random.SFC64(1))
-    yield "argpartition 1%", lambda: np.argpartition(np.abs(v), v.size - k)[v.size - k :]
-    yield "permutation", lambda: rng.permutation(v.size)
-    yield "dense qsgd s=1", lambda: _dense_qsgd(v, rng)
-    yield "netcomp's top-k 1 % alone, no bytes", lambda: largest_indices(v, k)
+    yield "numpy", "argpartition 1%", lambda: np.argpartition(np.abs(v), v.size - k)[v.size - k :]
+    yield "numpy", "permutation", lambda: rng.permutation(v.size)
+    yield "numpy", "dense qsgd s=1", lambda: _dense_qsgd(v, rng)
+    yield "netcomp", "top-k 1%, choosing only", lambda: largest_indices(v, k)
 
 
 def _dense_qsgd(v: NDArray[np.float32], rng: np.random.Generator) -> tuple[Any, Any]:

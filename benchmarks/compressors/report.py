@@ -222,5 +222,6 @@ def _plot(results: Mapping[str, Any], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="bits a value", title=f"d = {d}, {vector}")
         axes.grid(visible=True, alpha=0.3)
     panels[0].set_ylabel("encoding speed, share of an array copy's")
-    panels[0].legend(frameon=False)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
     save(figure, path)

@@ -430,6 +430,22 @@ def test_the_goals_name_compressors_and_codecs_that_are_measured():
         assert goal.peer is None or f'"{goal.codec}"' in known[goal.peer]
 
 
+def test_the_goals_for_speed_are_as_documented():
+    page = environments.Path(benchmark.__file__).parents[2] / "docs" / "performance.md"
+    part = page.read_text().partition("## Goals for speed")[2].partition("\n## ")[0]
+    cells = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
+    written = {
+        (name.strip().strip("`"), against.strip()): (large.strip(), middle.strip())
+        for name, against, large, middle in cells
+    }
+    assert {
+        (goal.compressor, f"{goal.peer}'s {goal.codec}" if goal.peer else "an array copy"): tuple(
+            f"{goal.factors[d]:g}" if d in goal.factors else "–" for d in (10**7, 10**6)
+        )
+        for goal in goals.SPEED
+    } == written
+
+
 # What is written
 
 
@@ -477,12 +493,24 @@ def test_a_quick_run_of_one_compressor_writes_its_results(tmp_path, monkeypatch,
     lines = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
     assert {"netcomp", "numpy"} == {line["library"] for line in lines}
     assert [repr(row["wire_bits"]) for row in results["rows"]] == [
-        line["wire_bits"] for line in lines if line["library"] == "netcomp"
+        line["wire_bits"] for line in lines if line["wire_bits"]
     ]
     page = (tmp_path / "table.md").read_text()
     assert page in capsys.readouterr().out
     assert "| top-k indices ≤ 1.05 × log2 C(d,k) | top-k:1%+natural |" in page
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_does_not_look_at_the_vector_is_measured_on_the_first_large_one_only(monkeypatch):
+    monkeypatch.setattr(benchmark, "SEEN", 40)
+    monkeypatch.setattr(
+        benchmark, "vectors", lambda d: [(name, gaussian(d)) for name in ("gaussian", "laplace")]
+    )
+    cases = [case for case in CASES if case.notation in ("sketch:m=10", "sign")]
+    rows = benchmark.measure(cases, [40, 41], 1, peers=False)["rows"]
+    found = [(row["d"], row["vector"]) for row in rows if row["compressor"] == "sketch:m=10"]
+    assert [(40, "gaussian"), (40, "laplace"), (41, "gaussian")] == found
+    assert 4 == sum(row["compressor"] == "sign" for row in rows)
 
 
 def test_peers_that_failed_and_those_that_did_not_are_in_the_table(monkeypatch):

@@ -105,6 +105,12 @@ def test_one_budget_with_a_better_rival_or_a_tie_is_enough_to_fail():
         assert rival["family"] == figures[-1]["best_rival"]
 
 
+def test_a_claim_that_fails_says_where_it_holds():
+    points = [*LINES, line(WINNER, 0.2, delta=1.9), line("ternary", 7.0, delta=1.8)]
+    first = next(variance.lines(variance.claims(points)))
+    assert first.endswith("**does not hold**; at 0.25, 0.5, 1, 2, 4 bits it does")
+
+
 def test_a_budget_the_winner_cannot_keep_to_counts_against_it():
     points = [*LINES, line(WINNER, 0.3, delta=1.0)]
     assert ["does not hold"] * 2 == judged(points, "has the lowest δ")
