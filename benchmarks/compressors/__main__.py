@@ -34,8 +34,11 @@ _B2_DRAWS = 20
 
 def measure(
     cases: Sequence[Case], sizes: Iterable[int], repeat: int, *, peers: bool
-) -> dict[str, Any]:
-    """Return all rows, those of the references and peers among "peers", and the verdicts."""
+) -> Iterator[dict[str, Any]]:
+    """Yield, after each dimension, all there is so far: rows, "peers" and references, verdicts.
+
+    Not only at the end, because a run takes long and may be stopped.
+    """
     rows: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
@@ -53,18 +56,25 @@ def measure(
                 np.save(files[-1]["path"], v, allow_pickle=False)
             for answer in _answers(files, repeat) if peers else ():
                 _sort(answer, theirs, versions, errors)
+        yield {
+            "sizes": list(dict.fromkeys(row["d"] for row in rows)),
+            "vectors": list(dict.fromkeys(row["vector"] for row in rows)),
+            "rows": rows,
+            "peers": theirs,
+            "peer_versions": versions,
+            "peer_errors": errors,
+            "verdicts": _verdicts(rows, theirs),
+        }
+
+
+def _verdicts(
+    rows: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
     return {
-        "rows": rows,
-        "peers": theirs,
-        "peer_versions": versions,
-        "peer_errors": errors,
-        "vectors": list(dict.fromkeys(row["vector"] for row in rows)),
-        "verdicts": {
-            "bytes": goals.byte_verdicts(rows),
-            "speed": goals.speed_verdicts(rows, theirs),
-            "decoding": goals.decoding_verdicts(rows),
-            "memory": goals.memory_verdicts(rows),
-        },
+        "bytes": goals.byte_verdicts(rows),
+        "speed": goals.speed_verdicts(rows, theirs),
+        "decoding": goals.decoding_verdicts(rows),
+        "memory": goals.memory_verdicts(rows),
     }
 
 
@@ -103,19 +113,25 @@ def main() -> None:
     sizes = [int(float(text)) for text in asked.sizes.split(",")] if asked.sizes else SIZES
     sizes = QUICK if asked.quick and not asked.sizes else sizes
     repeat = 1 if asked.quick else _REPEAT
+    head: dict[str, Any] = {"machine": describe(), "repeat": repeat}
     with threadpool_limits(1):
-        measured = measure(cases, sizes, repeat, peers=all_ and not asked.no_peers)
-        alone = coders.rows(max(sizes), repeat) if not asked.only else []
-        found = variance.points(10**4, _B2_DRAWS, variance.families(10**4)) if all_ else []
-    head = {"machine": describe(), "repeat": repeat, "sizes": list(sizes)}
-    results = {**head, **measured, "coders": alone}
-    paths = report.write(results, asked.out)
+        if all_:
+            _draw_variance(asked.out)
+        alone = [] if asked.only else coders.rows(min(max(sizes), SEEN), repeat)
+        for measured in measure(cases, sizes, repeat, peers=all_ and not asked.no_peers):
+            results = {**head, **measured, "coders": alone}
+            paths = report.write(results, asked.out)
     print(report.page(results))
-    if found:
-        judged = variance.claims(found)
-        print("\n".join(variance.lines(judged)))
-        paths += variance.write(found, judged, asked.out)
     print(*(f"wrote {path}" for path in paths), sep="\n")
+
+
+def _draw_variance(out: Path) -> None:
+    """Make the figure b2 and print its claims."""
+    found = variance.points(10**4, _B2_DRAWS, variance.families(10**4))
+    judged = variance.claims(found)
+    paths = variance.write(found, judged, out)
+    print("\n".join(variance.lines(judged)))
+    print(*(f"wrote {path}" for path in paths), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -507,7 +507,8 @@ def test_what_does_not_look_at_the_vector_is_measured_on_the_first_large_one_onl
         benchmark, "vectors", lambda d: [(name, gaussian(d)) for name in ("gaussian", "laplace")]
     )
     cases = [case for case in CASES if case.notation in ("sketch:m=10", "sign")]
-    rows = benchmark.measure(cases, [40, 41], 1, peers=False)["rows"]
+    *_, last = benchmark.measure(cases, [40, 41], 1, peers=False)
+    rows = last["rows"]
     found = [(row["d"], row["vector"]) for row in rows if row["compressor"] == "sketch:m=10"]
     assert [(40, "gaussian"), (40, "laplace"), (41, "gaussian")] == found
     assert 4 == sum(row["compressor"] == "sign" for row in rows)
@@ -525,8 +526,8 @@ def test_peers_that_failed_and_those_that_did_not_are_in_the_table(monkeypatch):
     monkeypatch.setattr(benchmark, "run", lambda *_: answers.pop(0))
     monkeypatch.setattr(benchmark, "PEERS", PEERS[:2])
     monkeypatch.setattr(benchmark, "vectors", lambda d: [("gaussian", gaussian(d))])
-    measured = benchmark.measure(CASES[:1], [50], 1, peers=True)
-    head = {"machine": benchmark.describe(), "repeat": 1, "sizes": [50], "coders": []}
+    (measured,) = benchmark.measure(CASES[:1], [50], 1, peers=True)
+    head = {"machine": benchmark.describe(), "repeat": 1, "coders": []}
     page = report.page({**head, **measured})
     assert "| torch | not measured | – | – | – | – | – | ERROR: no wheel |" in page
     assert "| blosc2 | lz4 | gaussian | 50 | – | – | – | boom |" in page

@@ -37,9 +37,10 @@ def race(works: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, list[
 
 
 def _calls(work: Callable[[], Any]) -> int:
-    """Return how many calls make a sample, after one that warms up."""
-    work()
+    """Return how many calls make a sample; short works are warmed up, long ones do not care."""
     once = _seconds(work, 1)
+    if once < _LEAST:
+        once = _seconds(work, 1)
     return max(1, int(_LEAST / max(once, 1e-9)))
 
 
