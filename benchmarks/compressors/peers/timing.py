@@ -1,8 +1,11 @@
 """How everything in this benchmark is timed, by netcomp's side and by every peer's script.
 
+Seconds are those the processor spent on this process: everything here runs on one thread, so
+they are what a clock on the wall would show if nobody else used the machine, and somebody does.
 Works take turns: in every turn each is timed once, the plain array copy among them, so that a
-slow moment of the machine hits them all. A ratio is the median over the turns of
-copy/work, both of one turn. A work shorter than a millisecond is repeated within its turn.
+slow moment (others in the cache, a lower clock rate) hits them all. A ratio is the median over
+the turns of copy/work, both of one turn. A work shorter than a millisecond is repeated within
+its turn.
 """
 
 from __future__ import annotations
@@ -45,10 +48,10 @@ def _calls(work: Callable[[], Any]) -> int:
 
 
 def _seconds(work: Callable[[], Any], calls: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(calls):
         work()
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls
 
 
 def measure(
