@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from netcomp.coding.floats import as_bytes
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.compressors.count import Count
 from netcomp.compressors.sparsifiers import Indices, Sparsifier
-from netcomp.draw import Draw
+from netcomp.draw import Draw, Purpose
 
 __all__ = ["TopK", "largest_indices"]
 
@@ -116,20 +117,23 @@ def _partitioned(v: NDArray[Any], k: int) -> Indices:
 def _guess(v: NDArray[Any], k: int) -> np.floating[Any] | None:
     """Return a magnitude that probably a few more than k coordinates reach; None for zero.
 
-    The sample is d/2¹⁴ apart, times a number near the golden ratio's multiple of d, so that
-    no period of the vector meets it. Of s sampled magnitudes the one r-th largest is taken,
+    The sample is drawn, so that no period of the vector meets it, and always the same for a
+    length: what is chosen does not depend on it. Of s magnitudes the r-th largest is taken,
     r above the expected sk/d by 4 standard deviations: then fewer than k coordinates reach it
     about once in 30,000 vectors.
     """
-    step = round(v.size * 0.6180339887498949)
-    positions = np.arange(_SAMPLE, dtype=np.int64) * step % v.size
-    sample = np.abs(v[positions])
+    sample = np.abs(v[_sampled(v.size)])
     expected = _SAMPLE * k / v.size
     rank = math.ceil(expected + 4.0 * math.sqrt(expected) + 4.0)
     if rank >= _SAMPLE:
         return None
     guess: np.floating[Any] = np.partition(sample, _SAMPLE - rank)[_SAMPLE - rank]
     return guess if guess > 0 else None
+
+
+@lru_cache(maxsize=8)
+def _sampled(size: int) -> Indices:
+    return Draw(seed=0).stream(Purpose.SPARSIFIER).below(size, _SAMPLE)
 
 
 def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | None:
