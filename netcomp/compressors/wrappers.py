@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Self
@@ -169,18 +169,24 @@ class FastCompressed(_Around):
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
         counts, parts = bytearray(), list[memoryview]()
 
-        def message(left: NDArray[Any], r: int) -> Payload:
-            payload = self.inner.compress(left, _sub(draw, r))  # c^r = C(v − v^r)
+        left = [v.copy()]
+
+        def message(r: int) -> Payload:
+            payload = self.inner.compress(left[0], _sub(draw, r))  # c^r = C(v − v^r)
+            if _views(payload, left[0]):
+                # The identity's bytes are the vector's own, and are still to be sent.
+                left[0] = left[0].copy()
             with np.errstate(over="ignore"):
-                payload.add_to(left, -1.0)  # v − v^(r+1) = (v − v^r) − c^r
+                payload.add_to(left[0], -1.0)  # v − v^(r+1) = (v − v^r) − c^r
             counts.append(len(payload.parts))
             parts.extend(payload.parts)
             return payload
 
         def messages() -> Iterator[Payload]:
-            left = v.copy()
+            # No name here may hold a payload while the next is made: `_sum` lets go of each.
             for r in range(self.r):
-                yield message(left, r)
+                yield message(r)
+            left.clear()
 
         total = _sum(messages(), v.size)
         # A quantizer that does not announce its parts may write more than were expected.
@@ -229,6 +235,12 @@ class FastCompressed(_Around):
 def _require_few(parts: int, r: int) -> None:
     if parts > MAX_PARTS:
         raise SpecError("fcc.r", f"r = {r} makes {parts} parts, more than {MAX_PARTS}")
+
+
+def _views(payload: Payload, vector: NDArray[Any]) -> bool:
+    """Whether a payload's bytes are the vector's own memory."""
+    parts = (np.frombuffer(part, dtype=np.uint8) for part in payload.parts if part.nbytes)
+    return any(np.may_share_memory(part, vector) for part in parts)
 
 
 def _sub(draw: Draw, r: int) -> Draw:

@@ -325,3 +325,14 @@ def test_they_are_found_by_class():
     """What the notation builds are these classes."""
     assert isinstance(resolved("sketch:2", 4, 1), Sketch)
     assert isinstance(resolved("fcc:2(natural)", 4, 1), FastCompressed)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("text", ["fcc:r=2(identity)", "fcc:r=2(f64)", "fcc:r=3(f32)"])
+def test_a_message_is_not_wiped_by_what_it_leaves_over(text, dtype):
+    """Of a vector that travels as it is nothing is left, and the receiver has it all."""
+    v = np.arange(1, 8, dtype=dtype)
+    compressor = resolved(text, 7, 3)
+    payload = compressor.compress(v, key(0))
+    assert v.tolist() == payload.dense().tolist()
+    assert v.tolist() == compressor.decode(payload.parts, 7, key(0)).dense().tolist()
