@@ -72,7 +72,7 @@ def gradient(data: Dataset, d: int) -> Vector:
 def _points(oracle: LinearOracle) -> list[NDArray[Any]]:
     """Return the points of gradient descent after the numbers of `_STEPS`."""
     x = np.zeros(oracle.dim)
-    step = 1.0 / oracle.constants["L"]
+    step = 1.0 / oracle.constants["L"].value
     points = []
     for t in range(max(_STEPS) + 1):
         if t in _STEPS:
