@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format bench bandwidth links memory compressors gradients heavy clean help
+.PHONY: run test lint format bench bandwidth links memory compressors gradients heavy torch clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,5 +53,11 @@ heavy: $(STAMP)  ## tests that are too large, or too many, for every day
 	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \
 		tests/compressors tests/coding
 
+torch:  ## the tests of PyTorch modules, with the extra in a venv of its own
+	$(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,deploy,torch]'
+	$(VENV)-torch/bin/python -m pytest tests/problems/test_torch*.py
+
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) benchmarks/.peers runs dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-torch benchmarks/.peers runs dist .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis

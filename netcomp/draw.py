@@ -64,6 +64,7 @@ class Purpose(IntEnum):
     JITTER = 7
     SPLIT = 8
     DATA = 9
+    MODULE = 10
 
 
 class Direction(IntEnum):

@@ -3,6 +3,7 @@
 from netcomp.compressors.base import MAX_PARTS, Collection, Compressor, Payload, add_scaled
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
+from netcomp.compressors.layers import MAX_LAYERS, Layers, Sizes, with_layers
 from netcomp.compressors.notation import COMPRESSORS, Part, parse_compressor
 from netcomp.compressors.perm_k import PermK
 from netcomp.compressors.quantizers import FloatFormat, Natural, Quantizer
@@ -15,6 +16,7 @@ from netcomp.compressors.wrappers import FastCompressed, Scaled
 
 __all__ = [
     "COMPRESSORS",
+    "MAX_LAYERS",
     "MAX_PARTS",
     "Adaptive",
     "All",
@@ -25,6 +27,7 @@ __all__ = [
     "Count",
     "FastCompressed",
     "FloatFormat",
+    "Layers",
     "Natural",
     "Part",
     "Payload",
@@ -32,11 +35,13 @@ __all__ = [
     "Quantizer",
     "RandK",
     "Scaled",
+    "Sizes",
     "Sketch",
     "Sparsifier",
     "TopK",
     "add_scaled",
     "parse_compressor",
+    "with_layers",
 ]
 
 register_all()

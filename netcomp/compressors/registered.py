@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from netcomp.compressors.count import Count
+from netcomp.compressors.layers import Layers, Sizes
 from netcomp.compressors.levels import Dithering, Norm, Qsgd
 from netcomp.compressors.notation import COMPRESSORS, Part
 from netcomp.compressors.perm_k import PermK
@@ -86,6 +87,13 @@ _WHOLE: Final = {
         FastCompressed,
         "r messages of a compressor, each of what the last left over",
         (("r", whole),),
+        wraps=True,
+    ),
+    "layers": Part(
+        Layers,
+        "a compressor for each layer, or each bucket, on its own",
+        (("sizes", Sizes.parse),),
+        optional=("sizes",),
         wraps=True,
     ),
     "scale": Part(

@@ -4,6 +4,7 @@
 - `diabetes`: 442 × 10, features and regression targets standardised.
 - `digits`: 1797 × 64, pixels of 8 x 8 images divided by 16 (so in [0, 1]); label +1
   for the odd digits, -1 for the even ones.
+- `digits-10`: the same pixels with the digits 0 … 9 as labels.
 - `digits-pairs`: the pixels of `digits` and their products x_i·x_j, i ≤ j, d = 64 +
   2080 = 2144; the whole matrix is divided by one constant, the root of the mean
   squared row norm, so that a row has a norm of order 1. Labels as for `digits`.
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from netcomp.data.dataset import Dataset, digest_of
 from netcomp.data.preprocess import standardised
 
-__all__ = ["BUILTIN", "breast_cancer", "diabetes", "digits", "digits_pairs"]
+__all__ = ["BUILTIN", "breast_cancer", "diabetes", "digits", "digits_pairs", "digits_ten"]
 
 _WHITE = 16.0  # the largest value of a pixel in scikit-learn's digits
 
@@ -56,6 +57,12 @@ def digits() -> Dataset:
     return Dataset("digits", raw / _WHITE, _odd(digit), digest_of("digits", raw, digit))
 
 
+def digits_ten() -> Dataset:
+    """Return the 8 x 8 digits, pixels in [0, 1]; the label is the digit."""
+    raw, digit = _shipped("load_digits")
+    return Dataset("digits-10", raw / _WHITE, digit, _digest("digits-10", raw, digit))
+
+
 def digits_pairs() -> Dataset:
     """Return the digits' pixels and all their pairwise products, d = 2144."""
     raw, digit = _shipped("load_digits")
@@ -70,6 +77,7 @@ BUILTIN: dict[str, Callable[[], Dataset]] = {
     "breast_cancer": breast_cancer,
     "diabetes": diabetes,
     "digits": digits,
+    "digits-10": digits_ten,
     "digits-pairs": digits_pairs,
 }
 """The loader of each built-in data set by its name."""

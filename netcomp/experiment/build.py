@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from netcomp.algorithms import ALGORITHMS, Composition, Plan, compose
+from netcomp.algorithms import ALGORITHMS, Choice, Composition, Plan, compose
+from netcomp.compressors import MAX_LAYERS, with_layers
 from netcomp.constants import JOINT, Constant, Constants, exact
 from netcomp.data import (
     SPLITS,
@@ -163,12 +164,14 @@ def load_local(
     ready = Ready(
         dim=oracle.dim,
         rows=oracle.rows,
-        dropped=oracles.split.dropped,
+        dropped=oracles.split.dropped + oracle.dropped,
         digest=oracles.digest,
         constants={
             name: Known(value=constant.value, origin=constant.origin)
             for name, constant in oracle.constants.items()
         },
+        metrics=[*oracle.metric_names],
+        layers=_told(oracle),
     )
 
     def begin(tree: dict[str, Any]) -> tuple[WorkerRole, Array, int]:
@@ -186,6 +189,21 @@ def load_local(
         return composition.worker(welcome.worker), x0, spec.seed
 
     return Local(oracle, ready, begin)
+
+
+def _told(oracle: LocalOracle) -> list[int]:
+    """Return the layers as READY carries them: none where there are too many."""
+    return [*oracle.layers] if len(oracle.layers) <= MAX_LAYERS else []
+
+
+def _check_alike(ready: Sequence[Ready]) -> None:
+    """Raise `RemoteProtocolError` unless all workers have the layers and metrics of the first."""
+    for worker, one in enumerate(ready):
+        if one.layers != ready[0].layers or one.metrics != ready[0].metrics:
+            raise RemoteProtocolError(
+                f"worker {worker} has layers {one.layers[:5]} and metrics {one.metrics} where"
+                f" worker 0 has {ready[0].layers[:5]} and {ready[0].metrics}"
+            )
 
 
 def _refuse_reaching_out(problem: dict[str, Any], *, own_data: bool) -> None:
@@ -231,7 +249,9 @@ class Experiment:
         Raises `DataError`, `SpecError` or `MissingConstant`.
         """
         first = self._oracles.oracle(0)
-        choice, n = self.spec.algorithm.choice, self.spec.cluster.workers
+        self._check_metrics(first.metric_names)
+        choice = self._laid_out(self.spec.algorithm.choice, _told(first))
+        n = self.spec.cluster.workers
         algorithm = ALGORITHMS.get(self.spec.algorithm.name)
         # Stand-in constants: this asks whether the compressors fit the dimension.
         algorithm.plan(choice, first.dim, n, Constants.gather([{"L": exact(1.0)}], None, {}))
@@ -264,7 +284,9 @@ class Experiment:
         d = ready[0].dim
         self.dropped = ready[0].dropped
         algorithm = ALGORITHMS.get(self.spec.algorithm.name)
-        choice = self.spec.algorithm.choice
+        _check_alike(ready)
+        self._check_metrics(ready[0].metrics)
+        choice = self._laid_out(self.spec.algorithm.choice, ready[0].layers)
         wanted = {*algorithm.needs} & JOINT if choice.step_size.of_theory else set()
         self.constants = Constants.gather(
             [one.known for one in ready],
@@ -275,16 +297,31 @@ class Experiment:
         composition = compose(self.plan, imports=True)
         dtype = _DTYPES[self.spec.algorithm.dtype]
         x0 = self._problem.x0(d, self._oracles.draw).astype(dtype, copy=False)
-        return Ground(composition.server(), x0, self._begin(composition, dtype), self.links)
+        begin = self._begin(composition, dtype, len(ready[0].metrics))
+        return Ground(composition.server(), x0, begin, self.links)
 
-    def _begin(self, composition: Composition, dtype: np.dtype[Any]) -> Begin:
+    def _laid_out(self, choice: Choice, layers: Sequence[int]) -> Choice:
+        """Return the choice with the problem's layers written into its compressors."""
+
+        def filled(way: str, notation: str | None) -> str | None:
+            if notation is None:
+                return None
+            return with_layers(notation, layers, values=choice.values, field=f"algorithm.{way}")
+
+        return replace(choice, up=filled("up", choice.up), down=filled("down", choice.down))
+
+    def _check_metrics(self, metrics: Sequence[str]) -> None:
+        if self.spec.stop.accuracy is not None and "accuracy" not in metrics:
+            raise SpecError("stop.accuracy", f"{self.spec.problem.name} measures no accuracy")
+
+    def _begin(self, composition: Composition, dtype: np.dtype[Any], measured: int) -> Begin:
         assert self.plan is not None  # noqa: S101 — for the type checker
         d = self.plan.dim
         return Begin(
             plan=asdict(self.plan),
             max_down=composition.down.max_bytes(d) + VECTOR_OVERHEAD,
             max_up=composition.up.max_bytes(d) + VECTOR_OVERHEAD,
-            max_probe=d * dtype.itemsize + 8 + VECTOR_OVERHEAD,
+            max_probe=d * dtype.itemsize + 8 * (1 + measured) + VECTOR_OVERHEAD,
         )
 
     def _joint(self, ready: Sequence[Ready], wanted: set[str]) -> dict[str, Constant] | None:

@@ -155,7 +155,6 @@ class Recorder:
     def _target(self, ledger: Ledger) -> Target | None:
         """Return the target that was reached, else the first that was set."""
         goals = self._spec.stop.goals
-        set_ = {"grad_norm_sq": goals.grad_norm_sq, "loss": goals.loss}
-        targets = [Target(name, value) for name, value in set_.items() if value is not None]
+        targets = [Target(name, value) for name, value in goals.targets.items()]
         reached = [target for target in targets if target.name in ledger.reached]
         return next(iter(reached + targets), None)

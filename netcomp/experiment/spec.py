@@ -6,10 +6,12 @@ the theorems' constants) is checked as soon as the data is known.
 
 from __future__ import annotations
 
+import inspect
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Annotated, Any, Final, Literal
 
 import tomli_w
@@ -203,6 +205,7 @@ class StopSpec(_Table):
     rounds: Annotated[int, Field(ge=1)] | None = None
     grad_norm_sq: Positive | None = None
     loss: float | None = None
+    accuracy: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     seconds: Positive | None = None
     uplink_bytes: int | str | None = None
     downlink_bytes: int | str | None = None
@@ -221,6 +224,7 @@ class StopSpec(_Table):
             downlink_bytes=_size(self.downlink_bytes, "stop.downlink_bytes"),
             grad_norm_sq=self.grad_norm_sq,
             loss=self.loss,
+            accuracy=self.accuracy,
         )
 
 
@@ -271,14 +275,25 @@ class Spec(_Table):
         _ = self.stop.goals
 
     def problem_object(self) -> Problem:
-        """Return the problem with its options; raises `SpecError` for an unknown one."""
-        kind = PROBLEMS.get(self.problem.name)
-        if not (isinstance(kind, type) and issubclass(kind, Problem)):
-            raise SpecError("problem.name", f"{self.problem.name!r} is no problem")
+        """Return the problem with its options; raises `SpecError` for an unknown one.
+
+        `module:name` may be a class of problems, or a function that takes the options by name
+        and returns one.
+        """
+        kind: Any = PROBLEMS.get(self.problem.name)
+        options = self.problem.model_extra or {}
         try:
-            return kind(**(self.problem.model_extra or {}))
+            if isinstance(kind, FunctionType):
+                _check_options(kind, options)
+            elif not (isinstance(kind, type) and issubclass(kind, Problem)):
+                raise SpecError("problem.name", f"{self.problem.name!r} is no problem")
+            problem = kind(**options)
         except ValidationError as error:
             raise _spec_error(error, "problem") from None
+        if not isinstance(problem, Problem):
+            made = type(problem).__name__
+            raise SpecError("problem.name", f"{self.problem.name!r} makes a {made}, no problem")
+        return problem
 
     def tree(self) -> dict[str, Any]:
         """Return the spec as plain tables, without what is not set."""
@@ -334,6 +349,15 @@ def merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         else:
             result[key] = value
     return result
+
+
+def _check_options(function: FunctionType, options: Mapping[str, Any]) -> None:
+    """Raise `SpecError` unless a function can be called with these options by name."""
+    try:
+        inspect.signature(function).bind(**options)
+    except TypeError as error:
+        # Python's own words: "missing a required argument: 'width'".
+        raise SpecError("problem", f"{function.__name__}: {error}") from None
 
 
 def _each(value: str | list[str], workers: int, field: str, parse: Any) -> Sequence[float]:

@@ -24,6 +24,7 @@ from netcomp.problems.synthetic import (
     SyntheticLogistic,
     SyntheticProblem,
 )
+from netcomp.problems.torch import Cnn, ModuleProblem, TorchProblem
 from netcomp.problems.zero_chain import ZeroChain, ZeroChainOracle
 from netcomp.registry import Registry
 
@@ -31,6 +32,7 @@ __all__ = [
     "PROBLEMS",
     "Autoencoder",
     "AutoencoderOracle",
+    "Cnn",
     "DivergingProblem",
     "LeastSquares",
     "LinearOracle",
@@ -38,6 +40,7 @@ __all__ = [
     "LocalOracle",
     "Logistic",
     "MarinaProgram",
+    "ModuleProblem",
     "NonconvexLogistic",
     "Optimum",
     "Problem",
@@ -54,6 +57,7 @@ __all__ = [
     "SyntheticProblem",
     "Top1Diverges",
     "TopKDiverges",
+    "TorchProblem",
     "ZeroChain",
     "ZeroChainOracle",
 ]
@@ -75,3 +79,4 @@ PROBLEMS.register("zero-chain", ZeroChain)
 PROBLEMS.register("synthetic-least-squares", SyntheticLeastSquares)
 PROBLEMS.register("synthetic-logistic", SyntheticLogistic)
 PROBLEMS.register("autoencoder", Autoencoder)
+PROBLEMS.register("cnn", Cnn)

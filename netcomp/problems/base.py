@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,12 @@ class LocalOracle(ABC):
     """
 
     rows: int = 0
+    dropped: int = 0
+    """Rows nobody got, where the problem deals out rows of its own."""
+    metric_names: tuple[str, ...] = ()
+    """What `metrics` measures, the same at every worker."""
+    layers: tuple[int, ...] = ()
+    """The sizes of the tensors that x is made of, in order; empty where it is one vector."""
 
     @property
     @abstractmethod
@@ -59,6 +65,30 @@ class LocalOracle(ABC):
         function without rows may be online (fresh noise from the batch's key), or exact,
         when every batch gives ∇f_i(x). Raises `ValueError` for a size that cannot be.
         """
+
+    def metrics(self, x: Array) -> Mapping[str, float]:
+        """Return a number for each of `metric_names`: means over the rows of this worker.
+
+        Of n workers they are averaged with their numbers of rows as weights, so that they
+        are means over all rows.
+        """
+        return {}
+
+    def probe(self, x: Array) -> tuple[float, Array, Mapping[str, float]]:
+        """Return f_i(x), ∇f_i(x) and the metrics at x, and leave the state as it is."""
+        return self.loss(x), self.gradient(x), self.metrics(x)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what calls of `gradient` have changed, as copies; most oracles have nothing.
+
+        With it restored, `gradient` gives again what it gave from there on.
+        """
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take a `state` back; raises `ValueError` naming what is missing, foreign or misfit."""
+        if state:
+            raise ValueError(f"this oracle has no state, so {', '.join(state)} cannot be restored")
 
     @cached_property
     def constants(self) -> Mapping[str, Constant]:

@@ -68,6 +68,7 @@ class LinearOracle(LocalOracle):
         self.design = Rows(shard.features, problem.bias)
         self.targets = shard.targets
         self.rows = shard.rows
+        self.metric_names = problem.metric_names
 
     @property
     def dim(self) -> int:
@@ -93,6 +94,16 @@ class LinearOracle(LocalOracle):
             gradient += self.l2 * point
         return gradient.astype(x.dtype, copy=False)
 
+    def metrics(self, x: Array) -> Mapping[str, float]:
+        """Return the share of rows with y⟨a, x⟩ > 0 as "accuracy", for a problem with labels.
+
+        Where ⟨a, x⟩ = 0 nothing is predicted, which is wrong.
+        """
+        if not self.metric_names:
+            return {}
+        predictions = self.design.times(x.astype(np.float64, copy=False))
+        return {"accuracy": float(np.mean(predictions * self.targets > 0))}
+
     def _constants(self) -> Mapping[str, Constant]:
         problem, rows, l2 = self.problem, self.design, self.l2
         curvatures, slopes = problem.scalar.curvatures, problem.scalar.slopes
@@ -115,6 +126,7 @@ class LinearProblem(Problem):
     scalar: ClassVar[type[ScalarLoss]]
     attained: ClassVar[bool]
     """Whether at some x every row has the largest |ℓ''|, so that the spectral L is exact."""
+    metric_names: ClassVar[tuple[str, ...]] = ()
 
     bias: bool = False
     """Put a column of ones in front of the features; x[0] is its weight."""
@@ -191,6 +203,8 @@ class LinearProblem(Problem):
 
 class _Classification(LinearProblem):
     """A loss for targets ±1."""
+
+    metric_names: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     def prepare(self, data: Dataset) -> Dataset:
         """Return the data with its two labels as -1 (the smaller) and +1."""

@@ -19,19 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from netcomp.compressors import add_scaled
 from netcomp.draw import Draw
-from netcomp.errors import LocalProtocolError, NetcompError, RemoteProtocolError, WorkerLost
+from netcomp.errors import LocalProtocolError, NetcompError, WorkerLost
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.goals import Goals, Progress
+from netcomp.protocol.probes import combined, dense_message
 from netcomp.protocol.round import Links, Round
 from netcomp.results.events import RoundRecord
-from netcomp.roles import Array, Kind, Message, ServerRole
+from netcomp.roles import Array, Message, ServerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
 
-__all__ = ["Coordinator", "Ground", "dense_message", "read_probe"]
+__all__ = ["Coordinator", "Ground"]
 
 
 @dataclass(frozen=True)
@@ -296,18 +296,14 @@ class Coordinator:
         return self._judge()
 
     def _judge(self) -> list[ins.Instruction]:
-        """Put f and ‖∇f‖² at the model together, in worker order, and see what they mean."""
+        """Put f, ‖∇f‖² and metrics at the model together, and see what they mean."""
         model = self._begun.role.model(self._state)
-        gradient = np.zeros(model.shape, model.dtype)
-        loss = 0.0
-        for worker in range(self.workers):
-            local_loss, local_gradient = read_probe(self._probes.pop(worker), worker, model)
-            loss += local_loss / self.workers
-            add_scaled(gradient, local_gradient, 1.0 / self.workers)
+        ready = [self._ready[worker] for worker in range(self.workers)]
+        loss, gradient, metrics = combined(self._probes, ready, model)
         grad_norm_sq = float(np.dot(gradient, gradient))
         if self._row is not None:
-            self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq)
-        reached = self.goals.reached(loss, grad_norm_sq)
+            self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq, metrics=metrics)
+        reached = self.goals.reached(loss, grad_norm_sq, metrics)
         spent = self.goals.spent(self.progress)
         out = self._recorded()
         if reached and reached != "diverged":
@@ -351,20 +347,3 @@ class Coordinator:
             self._phase = _Phase.DONE
             return [ins.Finished(self._outcome)]
         return []
-
-
-def dense_message(vector: Array) -> Message:
-    """Return the message that carries a vector as it is, in its own dtype."""
-    return Message(Kind.FULL, (vector.view(np.uint8).data,))
-
-
-def read_probe(message: Message, worker: int, model: Array) -> tuple[float, Array]:
-    """Return f_i and ∇f_i from a worker's answer to a probe.
-
-    Raises `RemoteProtocolError` unless it is a float64 and a vector like the model.
-    """
-    sizes = tuple(part.nbytes for part in message.parts)
-    if sizes != (8, model.nbytes):
-        raise RemoteProtocolError(f"worker {worker} answered a probe with parts of {sizes} bytes")
-    loss = float(np.frombuffer(message.parts[0], dtype="<f8")[0])
-    return loss, np.frombuffer(message.parts[1], dtype=model.dtype)

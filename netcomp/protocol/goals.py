@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 __all__ = ["Goals", "Progress"]
+
+_NONE: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """Budgets (rounds, s, wire bytes over all workers) and targets (f and ‖∇f‖² at x)."""
+    """Budgets (rounds, s, wire bytes over all workers) and targets (f, ‖∇f‖², accuracy at x)."""
 
     rounds: int | None = None
     seconds: float | None = None
@@ -28,6 +33,13 @@ class Goals:
     downlink_bytes: int | None = None
     grad_norm_sq: float | None = None
     loss: float | None = None
+    accuracy: float | None = None
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """The targets that are set by name, in the order of precedence."""
+        names = ("grad_norm_sq", "loss", "accuracy")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def spent(self, progress: Progress) -> str | None:
         """Return the name of a budget that is used up, else None."""
@@ -37,12 +49,19 @@ class Goals:
                 return name
         return None
 
-    def reached(self, loss: float, grad_norm_sq: float) -> str | None:
-        """Return the name of a target that is reached, or "diverged", else None."""
+    def reached(
+        self, loss: float, grad_norm_sq: float, metrics: Mapping[str, float] = _NONE
+    ) -> str | None:
+        """Return the name of a target that is reached, or "diverged", else None.
+
+        f and ‖∇f‖² are to be at most their target, the accuracy at least.
+        """
         if not (math.isfinite(loss) and math.isfinite(grad_norm_sq)):
             return "diverged"
         if self.grad_norm_sq is not None and grad_norm_sq <= self.grad_norm_sq:
             return "grad_norm_sq"
         if self.loss is not None and loss <= self.loss:
             return "loss"
+        if self.accuracy is not None and metrics.get("accuracy", -math.inf) >= self.accuracy:
+            return "accuracy"
         return None

@@ -7,9 +7,9 @@ still while a gradient is computed, unless it is told otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,15 @@ from netcomp.wire.documents import Begin, Ready, Report, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
 
-__all__ = ["Local", "Slot"]
+__all__ = ["Local", "Probeable", "Slot"]
+
+
+class Probeable(Oracle, Protocol):
+    """What a slot asks beside its role: the oracle of a worker."""
+
+    def probe(self, x: Array) -> tuple[float, Array, Mapping[str, float]]:
+        """Return f_i(x), ∇f_i(x) and what is measured at x; nothing is changed by it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Local:
     `begin` makes role, x⁰ and seed from the plan the server settled.
     """
 
-    oracle: Oracle
+    oracle: Probeable
     ready: Ready
     begin: Callable[[dict[str, Any]], tuple[WorkerRole, Array, int]]
 
@@ -127,11 +135,11 @@ class Slot:
 
     def _probed(self, round_: int, message: Message) -> Outgoing:
         assert self._local is not None  # noqa: S101 — the session lets PROBE follow BEGIN only
-        oracle = self._local.oracle
+        oracle, names = self._local.oracle, self._local.ready.metrics
         if [part.nbytes for part in message.parts] != [oracle.dim * self._dtype.itemsize]:
             raise RemoteProtocolError("a probe that is no vector of the problem's dimension")
         x = np.frombuffer(message.parts[0], dtype=self._dtype)
-        loss = np.array([oracle.loss(x)], dtype="<f8")
-        gradient = oracle.gradient(x)
-        parts = (loss.view(np.uint8).data, gradient.view(np.uint8).data)
+        loss, gradient, metrics = oracle.probe(x)
+        numbers = np.array([loss, *(metrics[name] for name in names)], dtype="<f8")
+        parts = (numbers.view(np.uint8).data, gradient.view(np.uint8).data)
         return vector_message(FrameKind.PROBED, round_, Message(Kind.FULL, parts))

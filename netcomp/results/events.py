@@ -8,8 +8,8 @@ formula charges, `payload_bytes` is what the compressor's encoding takes, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 
 __all__ = ["Overhead", "RoundRecord", "Times", "Traffic", "WorkerRound"]
 
@@ -104,7 +104,7 @@ class RoundRecord:
     `round` is the number of rounds completed, 0 being the state before the
     first; `seconds` is the experiment's clock at its end, probes excluded;
     `workers` holds those that took part; `loss` and `grad_norm_sq` are set
-    where the model was probed.
+    where the model was probed, and `metrics` to what the problem measures.
     """
 
     round: int
@@ -112,6 +112,7 @@ class RoundRecord:
     workers: tuple[WorkerRound, ...] = ()
     loss: float | None = None
     grad_norm_sq: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def probed(self) -> bool:

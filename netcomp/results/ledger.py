@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from netcomp.results.events import RoundRecord, Times, Traffic
 
@@ -30,6 +31,7 @@ class Probe:
     seconds: float
     loss: float | None
     grad_norm_sq: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,13 @@ class Ledger:
             self.worker_times[part.worker] += part.times
         if record.probed:
             self._probed(
-                Probe(record.round, record.seconds, record.loss, record.grad_norm_sq),
+                Probe(
+                    record.round,
+                    record.seconds,
+                    record.loss,
+                    record.grad_norm_sq,
+                    record.metrics,
+                ),
             )
 
     def mark_reached(self, target_name: str) -> Reached:

@@ -56,16 +56,20 @@ MIDDLE = 120
 def plot_run(run_dir: str | os.PathLike[str]) -> list[Path]:
     """Draw convergence.png, time_shares.png and bytes.png into the run's folder.
 
-    Uses rounds.jsonl, and summary.json for the title if the run got that far.
+    And metrics.png where the problem measures more than f and ∇f, as the accuracy. Uses
+    rounds.jsonl, and summary.json for the title if the run got that far.
     Raises `DataError` for a damaged folder.
     """
     folder = Path(run_dir)
     series, title = read_series(folder), _title(folder)
-    return [
-        _save(_convergence(series, title), folder / "convergence.png"),
-        _save(_time_shares(series, title), folder / "time_shares.png"),
-        _save(_bytes(series, title), folder / "bytes.png"),
-    ]
+    figures = {
+        "convergence.png": _convergence(series, title),
+        "time_shares.png": _time_shares(series, title),
+        "bytes.png": _bytes(series, title),
+    }
+    if series.metrics:
+        figures["metrics.png"] = _metrics(series, title)
+    return [_save(figure, folder / name) for name, figure in figures.items()]
 
 
 def plot_comparison(
@@ -210,6 +214,25 @@ def _convergence(series: Series, title: str) -> Figure:
         where = np.isfinite(values)
         axes.plot(cost[where], values[where], color=colour, linewidth=1.8)
         _dress(axes, name, label, unit)
+    return figure
+
+
+def _metrics(series: Series, title: str) -> Figure:
+    """Draw every metric, a row of panels each, against rounds, seconds and wire bytes."""
+    figure = _figure(13, 0.8 + 3.2 * len(series.metrics))
+    figure.suptitle(title)
+    costs = (
+        ("rounds", "rounds", series.rounds, PALETTE[2]),
+        ("seconds", "seconds", series.seconds, PALETTE[2]),
+        ("uplink, wire bytes (all workers)", "B", series.up_wire, UP_COLOUR),
+    )
+    rows = figure.subplots(len(series.metrics), len(costs), squeeze=False)
+    for row, (metric, values) in zip(rows, series.metrics.items(), strict=True):
+        for axes, (name, unit, cost, colour) in zip(row, costs, strict=True):
+            where = np.isfinite(values)
+            axes.plot(cost[where], values[where], color=colour, linewidth=1.8)
+            _dress(axes, name, metric, unit)
+            axes.set_yscale("linear")
     return figure
 
 

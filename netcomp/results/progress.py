@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Self
 
 from rich.console import Console
@@ -52,6 +53,7 @@ class Progress:
         self._printed: RoundRecord | None = None
         self._loss: float | None = None
         self._grad_norm_sq: float | None = None
+        self._metrics: Mapping[str, float] = {}
         self._up = 0
         self._down = 0
         self._window: deque[tuple[float, int, int]] = deque(maxlen=WINDOW)
@@ -64,6 +66,7 @@ class Progress:
         self._window.append((record.seconds, self._up, self._down))
         if record.probed:
             self._loss, self._grad_norm_sq = record.loss, record.grad_norm_sq
+            self._metrics = record.metrics
         if self._console.is_terminal:
             self._show()
         elif self._due(record):
@@ -127,6 +130,7 @@ class Progress:
             "time": format_seconds(record.seconds if record else None),
             "f": format_number(self._loss),
             "‖∇f‖²": format_number(self._grad_norm_sq) + goal,
+            **{name: format_number(value) for name, value in self._metrics.items()},
             "up": f"{format_bytes(self._up)} ({format_rate(up_rate)})",
             "down": f"{format_bytes(self._down)} ({format_rate(down_rate)})",
         }

@@ -106,6 +106,8 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     for key, kind in ROW_KEYS.items():
         if not isinstance(row.get(key), kind):
             raise DataError(str(path), f"{key!r} is missing or of the wrong kind", number)
+    if not isinstance(row.get("metrics", {}), dict):
+        raise DataError(str(path), "'metrics' is of the wrong kind", number)
     for key, names in (("up", TRAFFIC_KEYS), ("down", TRAFFIC_KEYS), ("times", TIME_KEYS)):
         for name in names:
             if name not in row[key]:

@@ -41,6 +41,8 @@ def run_table(summary: Summary) -> Table:
     table.add_row("seconds", format_seconds(summary["seconds"]))
     table.add_row("f", format_number(summary["loss"]))
     table.add_row("‖∇f‖²", format_number(summary["grad_norm_sq"]))
+    for name, value in summary["metrics"].items():
+        table.add_row(name, format_number(value))
     table.add_row("target", _target_line(summary))
     table.add_row("sent", _traffic_table(summary))
     table.add_row("time", _shares_line(summary["time_shares"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ class Series:
     """Running totals after each row, all of shape (rows,) and float64.
 
     `up_bits`, `down_bits` are the paper's bits; `up_wire`, `down_wire` bytes on
-    the socket; NaN in `loss` and `grad_norm_sq` where the model was not probed
-    or not finite. `up`, `down` and `times` are the totals of the whole run.
+    the socket; NaN in `loss`, `grad_norm_sq` and each of `metrics` where the model
+    was not probed or not finite. `up`, `down` and `times` are the totals of the whole run.
     """
 
     rounds: Vector
@@ -34,6 +35,7 @@ class Series:
     down_wire: Vector
     loss: Vector
     grad_norm_sq: Vector
+    metrics: Mapping[str, Vector]
     up: Traffic
     down: Traffic
     times: Times
@@ -50,6 +52,7 @@ def read_series(run_dir: str | os.PathLike[str]) -> Series:
     def running(way: str, count: str) -> Vector:
         return np.cumsum(column(lambda row: row[way][count]))
 
+    names = dict.fromkeys(name for row in rows for name in row.get("metrics", ()))
     return Series(
         rounds=column(lambda row: row["round"]),
         seconds=column(lambda row: row["seconds"]),
@@ -59,10 +62,16 @@ def read_series(run_dir: str | os.PathLike[str]) -> Series:
         down_wire=running("down", "wire_bytes"),
         loss=column(lambda row: row.get("loss")),
         grad_norm_sq=column(lambda row: row.get("grad_norm_sq")),
+        metrics={name: column(partial(_metric, name)) for name in names},
         up=Traffic.total(Traffic(**row["up"]) for row in rows),
         down=Traffic.total(Traffic(**row["down"]) for row in rows),
         times=sum((_times(row["times"]) for row in rows), Times()),
     )
+
+
+def _metric(name: str, row: dict[str, Any]) -> float | None:
+    value: float | None = row.get("metrics", {}).get(name)
+    return value
 
 
 def _times(row: dict[str, float | None]) -> Times:

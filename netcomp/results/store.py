@@ -52,7 +52,7 @@ Complaint = Callable[[str], None]
 
 
 def round_row(record: RoundRecord) -> dict[str, Any]:
-    """Return the row of rounds.jsonl: loss and ‖∇f‖² only where probed."""
+    """Return the row of rounds.jsonl: loss, ‖∇f‖² and metrics only where probed."""
     row: dict[str, Any] = {
         "round": record.round,
         "seconds": record.seconds,
@@ -64,6 +64,8 @@ def round_row(record: RoundRecord) -> dict[str, Any]:
         row["loss"] = record.loss
     if record.grad_norm_sq is not None:
         row["grad_norm_sq"] = record.grad_norm_sq
+    if record.metrics:
+        row["metrics"] = dict(record.metrics)
     return row
 
 

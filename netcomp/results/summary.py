@@ -26,6 +26,7 @@ SUMMARY_KEYS = (
     "seconds",
     "loss",
     "grad_norm_sq",
+    "metrics",
     "reached_target",
     "stopped_by",
     "uplink",
@@ -64,7 +65,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Build the summary; what is not finite (a diverged run) becomes None.
 
-    `loss` and `grad_norm_sq` are the last probe's. `problem` and `network` are
+    `loss`, `grad_norm_sq` and `metrics` are the last probe's. `problem` and `network` are
     short labels. `consistent` says whether both ends counted the same bytes.
     `target` is null without one; with one not reached, its round, seconds,
     uplink and downlink are null. `resolved` holds what the spec left open
@@ -100,6 +101,7 @@ def _state(ledger: Ledger) -> dict[str, Any]:
         "seconds": ledger.seconds,
         "loss": probe.loss if probe else None,
         "grad_norm_sq": probe.grad_norm_sq if probe else None,
+        "metrics": dict(probe.metrics) if probe else {},
     }
 
 

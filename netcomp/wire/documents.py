@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
+from netcomp.compressors import MAX_LAYERS
 from netcomp.constants import Constant, Origin
 from netcomp.errors import RemoteProtocolError
 from netcomp.wire.frames import Frame, FrameKind
@@ -23,6 +24,7 @@ from netcomp.wire.messages import Outgoing, document, read_document
 
 __all__ = [
     "DOCUMENTS",
+    "MAX_METRICS",
     "Begin",
     "Bye",
     "Document",
@@ -36,8 +38,12 @@ __all__ = [
     "encode",
 ]
 
+MAX_METRICS: Final = 16
+"""The most numbers that a worker may measure beside f_i and its gradient."""
+
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=1, lt=2**31)]
 Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(max_length=100)]
 # Validated as JSON's values, no bytes and no endless nesting; who reads it knows the types.
@@ -80,13 +86,19 @@ class Known(Document):
 
 
 class Ready(Document):
-    """What the worker loaded: dimension d, its rows, a digest of the data, its constants."""
+    """What the worker loaded: dimension d, its rows, a digest of the data, its constants.
+
+    `metrics` names the numbers that follow f_i in its answers to probes, in their order;
+    `layers` are the sizes of the tensors x is made of, in order, empty where it is one vector.
+    """
 
     dim: Annotated[int, Field(ge=1, lt=2**31)]
     rows: Bytes
     dropped: Bytes = 0
     digest: Name
     constants: dict[Name, Known]
+    metrics: Annotated[list[Name], Field(max_length=MAX_METRICS)] = []
+    layers: Annotated[list[Size], Field(max_length=MAX_LAYERS)] = []
 
     @property
     def known(self) -> dict[str, Constant]:

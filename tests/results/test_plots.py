@@ -30,6 +30,17 @@ def test_a_run_makes_three_figures(run):
         assert_png(figure)
 
 
+def test_what_is_measured_beside_f_has_a_figure_of_its_own(tmp_path):
+    """A run whose problem measures the accuracy gets metrics.png too."""
+    with RunStore.create(tmp_path, "measured") as store:
+        for round_ in range(3):
+            metrics = {"accuracy": 0.3 * round_} if round_ != 1 else {}
+            store.append(RoundRecord(round_, float(round_), (), 1.0, 1.0, metrics))
+    expected = store.path / "metrics.png"
+    assert expected == plot_run(store.path)[-1]
+    assert_png(expected)
+
+
 @pytest.mark.parametrize(
     "records",
     [

@@ -21,6 +21,11 @@ EXAMPLES = {
     "qsgd": ["qsgd:s=1", "qsgd:s=4", "qsgd:s=16,p=inf"],
     "sketch": ["sketch:m=10%"],
     "fcc": ["fcc:r=2(top-k:25%)", "fcc:r=3(natural)", "fcc:r=2(perm-k+natural)"],
+    "layers": [
+        "layers:sizes=3/400/...(top-k:25%)",
+        "layers:sizes=300/...(perm-k+natural)",
+        "layers:sizes=1/400/...(qsgd:s=4)",
+    ],
     "scale": [
         "scale:0.5(rand-k:50%)",
         "scale:0.25(bernoulli:p=0.5+natural)",

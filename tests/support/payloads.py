@@ -75,6 +75,9 @@ NOTATIONS = [
     "scale:0.25(bernoulli:p=0.5+f16)",
     "scale:0.1(sketch:m=4)",
     "scale:0.5(fcc:r=2(top-k:k=3))",
+    "layers:sizes=12/1/7(top-k:25%)",
+    "layers:sizes=8/...(natural)",
+    "fcc:r=2(layers:sizes=5/15(rand-k:d/n))",
 ]
 
 

@@ -56,6 +56,8 @@ CONTENTS = {
             dropped=1,
             digest="c0ffee",
             constants={"L": Known(value=2.5, origin="exact")},
+            metrics=["accuracy"],
+            layers=[2, 1],
         ),
     ),
     K.BEGIN: (
@@ -66,7 +68,7 @@ CONTENTS = {
     K.UPLINK: (2**32 - 1, vectors(Kind.DELTA, b"\x00\x01\x02\x03", b"", b"\xff" * 5)),
     K.REPORT: (1, Report(compute=0.25, compress=0.125, elapsed=0.5, paper_bits=96.0)),
     K.PROBE: (2, vectors(Kind.FULL, bytes(range(24)))),
-    K.PROBED: (2, vectors(Kind.VALUE, b"\x00" * 8, bytes(range(24)))),
+    K.PROBED: (2, vectors(Kind.FULL, bytes(16), bytes(range(24)))),
     K.STOP: (3, Stop(reason="rounds ≥ 3")),
     K.BYE: (
         0,
