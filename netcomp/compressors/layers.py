@@ -71,10 +71,10 @@ class Sizes:
             if listed != d:
                 raise SpecError("layers.sizes", f"they add up to {listed} where d = {d}")
             return self.values
-        missing = max(0, d - listed)
-        if len(self.values) + missing // last >= MAX_LAYERS:
+        more = -(-max(0, d - listed) // last)
+        if len(self.values) + more > MAX_LAYERS:
             raise SpecError("layers.sizes", f"{self} cuts d = {d} into more than {MAX_LAYERS}")
-        ends = accumulate([*self.values, *[last] * -(-missing // last)])
+        ends = accumulate([*self.values, *[last] * more])
         # Where d ends within the list, the rest of it is left out.
         starts = [0]
         for end in ends:
@@ -182,7 +182,9 @@ class Layers(Compressor):
 
     def _layers(self, d: int) -> list[tuple[int, int, Compressor]]:
         """Return (start, size, compressor) of every layer; ValueError unless resolved for d."""
-        sizes = () if self.sizes is None else self.sizes.of(d)
+        if self.sizes is None or not self.each:
+            raise ValueError(f"{self} is not resolved")
+        sizes = self.sizes.of(d)
         starts = accumulate(sizes, initial=0)
         return [*zip([*starts][:-1], sizes, self.each, strict=True)]
 
