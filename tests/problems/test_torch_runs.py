@@ -146,14 +146,14 @@ def test_training_in_processes_of_their_own_is_too(family):
     assert_trained_alike("digits-10", 1e-10, model, summary["loss"], accuracy)
 
 
-def on_virtual(tmp_path, **problem):
+def on_virtual(tmp_path, every=2, **problem):
     tree = {
         "problem": {"name": "cnn", "data": "digits-10", **problem},
         "cluster": {"workers": 2},
         "algorithm": {"name": "dcgd", "up": "layers(top-k:10%)", "step_size": 0.2, "dtype": "f32"},
         "network": {"clock": "virtual"},
         "stop": {"rounds": 4},
-        "record": {"every": 2, "dir": str(tmp_path)},
+        "record": {"every": every, "dir": str(tmp_path)},
     }
     return netcomp.run(tree)
 
@@ -177,6 +177,13 @@ def test_batch_norm_and_dropout_run_the_same_twice(tmp_path):
     assert first.model.tobytes() == second.model.tobytes()
     rows = [read_rounds(result.run_dir) for result in (first, second)]
     assert rows[0] == rows[1]
+
+
+def test_probes_leave_no_trace_in_the_trajectory(tmp_path):
+    """However often a model with buffers is probed, it is trained to the same bits."""
+    pytest.importorskip("torch")
+    models = [on_virtual(tmp_path, every, norm=True).model.tobytes() for every in (1, 4)]
+    assert models[0] == models[1]
 
 
 def test_the_documented_module_runs(family):
