@@ -60,7 +60,7 @@ def digits() -> Dataset:
 def digits_ten() -> Dataset:
     """Return the 8 x 8 digits, pixels in [0, 1]; the label is the digit."""
     raw, digit = _shipped("load_digits")
-    return Dataset("digits-10", raw / _WHITE, digit, _digest("digits-10", raw, digit))
+    return Dataset("digits-10", raw / _WHITE, digit, digest_of("digits-10", raw, digit))
 
 
 def digits_pairs() -> Dataset:
