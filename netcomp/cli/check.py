@@ -81,7 +81,7 @@ def _check_problem(
         raise SpecError("problem", f"{name!r} is no problem")
     try:
         problem = kind()
-    except ValidationError as error:
+    except (TypeError, ValidationError) as error:  # abstract, or not without options
         raise SpecError("problem", f"{name!r} cannot be made without options") from error
     if data is not None and not problem.needs_data:
         raise SpecError("--data", f"{name} makes its own data")
