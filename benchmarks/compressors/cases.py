@@ -38,5 +38,6 @@ CASES = (
     *map(Case, ("dither:s=8", "dither:s=8,p=inf", "dither:s=1,b=1,p=inf")),
     *map(Case, ("qsgd:s=1", "qsgd:s=4", "qsgd:s=16", "qsgd:s=1,p=inf")),
     *map(Case, ("ternary", "sign", "fcc:r=4(top-k:1%)", "scale:0.5(natural)")),
+    Case("layers:sizes=65536/...(natural)"),
     Case("sketch:m=10", blind=True),
 )

@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.data import Dataset, load
+from netcomp.data import Dataset, data_folders, load
 from netcomp.data.locate import UnknownDataSet
 from netcomp.draw import Draw
-from netcomp.experiment.build import data_folders
 from netcomp.problems.linear import LinearOracle, Logistic
 
 __all__ = ["BUILT_IN", "FROM_FILE", "Vector", "gradient", "vectors"]
