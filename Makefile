@@ -51,7 +51,7 @@ gradients: $(STAMP)  ## a sparse gradient beside its two matrix products
 
 heavy: $(STAMP)  ## tests that are too large, or too many, for every day
 	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \
-		tests/compressors tests/coding
+		tests/compressors tests/coding tests/textbook
 
 torch:  ## the tests of PyTorch modules, with the extra in a venv of its own
 	$(PYTHON) -m venv $(VENV)-torch

@@ -43,11 +43,12 @@ CONSTANTS: Final[Mapping[str, str]] = MappingProxyType(
         "mu": "f is μ-strongly convex, or satisfies the PŁ inequality with μ",
         "sigma_sq": "σ², the variance of one sample's gradient, mean over the workers",
         "b_sq": "b², of the workers' gradients: (1/n) Σ ‖∇f_i(x) - ∇f(x)‖² ≤ b²",
+        "Delta": "Δ ≥ f(x⁰) - f*",
     }
 )
 """Names a problem may give and a user may set, and what each is."""
 
-JOINT: Final = frozenset({"L", "L_A", "L_B", "L_pm", "mu", "b_sq"})
+JOINT: Final = frozenset({"L", "L_A", "L_B", "L_pm", "mu", "b_sq", "Delta"})
 """Those that all the data together tells better than the workers' own do, or alone can tell."""
 
 

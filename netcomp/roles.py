@@ -38,6 +38,12 @@ class Kind(IntEnum):
     """C(v) of the vector: replaces the receiver's estimate."""
     DELTA = 3
     """C of a difference: the receiver adds it to what it holds."""
+    RESET = 4
+    """The receiver's memory itself, and then a DELTA to it."""
+    SEVERAL = 5
+    """Several messages in one, each with its kind."""
+    SILENT = 6
+    """Nothing: this worker was not drawn to speak in this round."""
 
 
 @dataclass(frozen=True, slots=True)

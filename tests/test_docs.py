@@ -12,11 +12,14 @@ from pydantic import BaseModel
 import netcomp
 from netcomp.algorithms import ALGORITHMS, Plan
 from netcomp.cli.app import app
+from netcomp.cli.listing import details
 from netcomp.compressors import COMPRESSORS, parse_compressor
 from netcomp.constants import CONSTANTS
 from netcomp.data import BUILTIN, SPLITS
 from netcomp.draw import Purpose
+from netcomp.experiment.build import Experiment
 from netcomp.experiment.compare import contestants
+from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import DownSpec, Spec, UpSpec, merged
 from netcomp.problems import PROBLEMS
 from netcomp.protocol.session import _DOCUMENT_LIMITS, CATEGORIES
@@ -56,7 +59,7 @@ def blocks(page, language):
 def section(page, title, level="##"):
     """Return the text of a page under a heading, up to the next one of its level."""
     parts = re.split(rf"^{level} ", page.read_text(), flags=re.MULTILINE)
-    found = [part for part in parts[1:] if re.match(rf"{re.escape(title)}(?![\w-])", part)]
+    found = [part for part in parts[1:] if re.match(rf"{re.escape(title)}(?![\w+-])", part)]
     assert len(found) == 1, f"{page.name} has {len(found)} sections {title!r}"
     return found[0]
 
@@ -71,11 +74,51 @@ def table(text):
 # Names
 
 
+OVERVIEW = DOCS / "algorithms.md"
+FAMILIES = [OVERVIEW, *sorted((DOCS / "algorithms").glob("*.md"))]
+
+
 @pytest.mark.parametrize("name", ALGORITHMS.names())
 def test_every_algorithm_has_a_row_in_the_readme_and_a_section(name):
+    """One section on one page: its parts as they are in the catalogue, what travels, a step."""
     rows = [row[0] for row in table(section(README, "Algorithms"))]
     assert rows.count(f"`{name}`") == 1
-    assert "γ" in section(DOCS / "algorithms.md", name)
+    (page,) = [
+        page
+        for page in FAMILIES
+        if re.search(rf"^## {re.escape(name)}$", page.read_text(), re.MULTILINE)
+    ]
+    text = section(page, name)
+    parts = details(name, ALGORITHMS.get(name))
+    shown = [f"`{parts[key]}`" for key in ("down", "up", "oracle", "participation")]
+    assert shown in table(text)
+    assert re.search(r"^    server ──.*\n(    .*\n)*    server ◀──", text, re.MULTILINE)
+    assert "γ" in text
+    for constant in ALGORITHMS.get(name).needs:
+        assert constant in page.read_text()
+
+
+def test_the_overview_names_every_algorithm_with_its_page():
+    """Each in the row of the page that has its section."""
+    found = {}
+    for page, names in table(OVERVIEW.read_text().split("## Notation")[0])[1:]:
+        target = re.search(r"\]\(([^)#]*)", page)[1]
+        at = DOCS / target if target else OVERVIEW
+        found |= dict.fromkeys(names.split(", "), at)
+    assert ALGORITHMS.names() == sorted(found)
+    for name, page in found.items():
+        section(page, name)
+
+
+@pytest.mark.parametrize("text", blocks(OVERVIEW, "toml"))
+def test_the_compositions_shown_fit_their_problems(text):
+    """What the overview composes freely plans and composes, and nothing doubts it."""
+    experiment = Experiment(Spec.parse(tomllib.loads(text)))
+    experiment.check_data()
+    experiment.prepare(
+        [load_local(experiment.welcome(i)).ready for i in range(experiment.spec.cluster.workers)]
+    )
+    assert [] == experiment.doubts
 
 
 def test_the_readme_names_no_other_algorithm():
@@ -317,9 +360,15 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_page_is_linked_from_the_readme():
-    linked = set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))
-    assert {str(page.relative_to(ROOT)) for page in PAGES if page != README} <= linked
+def linked(page):
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    return {(page.parent / target).resolve() for target in targets if "://" not in target}
+
+
+def test_every_page_is_linked_from_the_readme_or_the_overview_of_the_algorithms():
+    assert {page.resolve() for page in PAGES} <= linked(README) | linked(OVERVIEW) | {
+        README.resolve()
+    }
 
 
 @pytest.mark.parametrize("page", [named(page) for page in PAGES])

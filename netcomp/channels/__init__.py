@@ -1,9 +1,22 @@
 """Channels: how a sequence of vectors becomes the other side's estimates."""
 
-from netcomp.channels.base import Channel, Heard
+from netcomp.channels.base import Audience, Channel, Heard, Keys
+from netcomp.channels.dasha import Dasha
 from netcomp.channels.direct import Direct
 from netcomp.channels.error_feedback import ErrorFeedback
 from netcomp.channels.marina import Marina
 from netcomp.channels.memory import Memory
+from netcomp.channels.single_memory import SingleMemory
 
-__all__ = ["Channel", "Direct", "ErrorFeedback", "Heard", "Marina", "Memory"]
+__all__ = [
+    "Audience",
+    "Channel",
+    "Dasha",
+    "Direct",
+    "ErrorFeedback",
+    "Heard",
+    "Keys",
+    "Marina",
+    "Memory",
+    "SingleMemory",
+]

@@ -1,10 +1,10 @@
 """What a channel is: a sequence of vectors moved from a sender to a receiver's estimate.
 
-The same channels serve both directions. A sender may speak to several receivers in one
-round: `draws` holds one key a *distinct* message, so one key is a broadcast and n keys are
-n messages that differ. A receiver may hear several senders at once and keeps the mean of
-what they say: every channel is linear in its messages, so one aggregate state of size O(d)
-serves n senders.
+The same channels serve both directions. A sender may speak to several *listeners* in one
+round, each with a key and a message of its own: one listener is a broadcast, n of them hear
+messages that differ, G of them are groups, and who is not among the keys is not spoken to. A
+receiver may hear several senders at once and keeps the mean of what they say: every channel
+is linear in its messages, so one aggregate state of size O(d) serves n senders.
 
 States are immutable to the outside: `send` and `receive` return new ones. Both ends
 advance by what the receiver decodes, so wire rounding never lets them drift.
@@ -13,21 +13,43 @@ advance by what the receiver decodes, so wire rounding never lets them drift.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
-from netcomp.compressors import Compressor, Payload
+from netcomp.compressors import Compressor
 from netcomp.draw import Draw
-from netcomp.errors import RemoteProtocolError
-from netcomp.roles import Array, Kind, Message
+from netcomp.roles import Array, Message
 
-__all__ = ["Channel", "Heard", "mean_of", "speak"]
+__all__ = ["Audience", "Channel", "Heard", "Keys", "Spoken"]
 
 Heard = tuple[Message, Draw]
 """A received message with the key its sender drew from."""
+
+Keys = Mapping[int, Draw]
+"""The listeners of a round by number, each with the key of its message."""
+
+Spoken = tuple[dict[int, Message], Any]
+"""One message a listener, and the sender's next state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a receiver hears in one round: `heard` of `senders`, each present at `share`.
+
+    The sum of what is heard over `senders` is the mean of all of them where everybody
+    speaks. Where each speaks with probability `share`, that sum over `share` is the unbiased
+    estimate of this round's mean, and the plain one what the senders' own states moved by.
+    """
+
+    heard: Sequence[Heard]
+    senders: int
+    share: float = 1.0
+
+    @classmethod
+    def all(cls, heard: Sequence[Heard]) -> Audience:
+        """Return the audience of a round in which every sender speaks."""
+        return cls(heard, len(heard))
 
 
 @dataclass(frozen=True)
@@ -47,43 +69,28 @@ class Channel(ABC):
         return max(self.compressor.max_bytes(d), self.plain.max_bytes(d))
 
     @abstractmethod
-    def sender(self, known: Array | None, like: Array) -> Any:
-        """Return the sender's first state; `known` is the vector the receiver has already.
+    def sender(self, known: Array | None, like: Array, listeners: int = 1) -> Any:
+        """Return the sender's first state; `known` is the vector the receivers have already.
 
         `like` gives shape and dtype; its values mean nothing and it takes no memory.
         """
 
     @abstractmethod
-    def send(self, state: Any, v: Array, draws: Sequence[Draw]) -> tuple[list[Message], Any]:
-        """Return one message a key, and the sender's next state."""
+    def send(self, state: Any, v: Array, keys: Keys) -> Spoken:
+        """Say v to the listeners of `keys`."""
+
+    def sends_whole(self, state: Any, key: Draw) -> bool:
+        """Whether the next message is the vector itself, whoever may be silent otherwise."""
+        return False
 
     @abstractmethod
     def receiver(self, known: Array | None, like: Array) -> Any:
         """Return the receiver's first state, the counterpart of `sender`."""
 
     @abstractmethod
-    def receive(self, state: Any, heard: Sequence[Heard]) -> tuple[Array, Any]:
+    def receive(self, state: Any, audience: Audience) -> tuple[Array, Any]:
         """Return the estimate of the mean of the senders' vectors, and the next state.
 
-        Sums run in the order of `heard`. Raises `RemoteProtocolError` for a message this
+        Sums run in the order of the audience. Raises `RemoteProtocolError` for a message this
         channel does not speak.
         """
-
-
-def speak(kind: Kind, payload: Payload) -> Message:
-    """Return the message that carries a payload."""
-    return Message(kind, payload.parts, payload.paper_bits)
-
-
-def mean_of(heard: Sequence[Heard], kind: Kind, compressor: Compressor, like: Array) -> Array:
-    """Decode messages of one kind and return their mean, a fresh array like `like`.
-
-    Raises `RemoteProtocolError` where a message is of another kind or does not decode.
-    """
-    total = np.zeros(like.shape, like.dtype)
-    for message, draw in heard:
-        if message.kind is not kind:
-            raise RemoteProtocolError(f"a {message.kind.name} message where {kind.name} belongs")
-        payload = compressor.decode(message.parts, like.size, draw)
-        payload.add_to(total, 1.0 / len(heard))
-    return total

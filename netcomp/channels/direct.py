@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netcomp.channels.base import Channel, Heard, mean_of, speak
-from netcomp.draw import Draw
-from netcomp.roles import Array, Kind, Message
+from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.messages import mean_of, scaled, speak
+from netcomp.roles import Array, Kind
 
 __all__ = ["Direct"]
 
@@ -16,14 +15,16 @@ __all__ = ["Direct"]
 class Direct(Channel):
     """c = C(v), and the estimate is c: gd with the identity, dcgd with any compressor."""
 
-    def sender(self, known: Array | None, like: Array) -> None:
+    def sender(self, known: Array | None, like: Array, listeners: int = 1) -> None:
         return None
 
-    def send(self, state: None, v: Array, draws: Sequence[Draw]) -> tuple[list[Message], None]:
-        return [speak(Kind.VALUE, self.compressor.compress(v, draw)) for draw in draws], None
+    def send(self, state: None, v: Array, keys: Keys) -> Spoken:
+        compress = self.compressor.compress
+        return {to: speak(Kind.VALUE, compress(v, key)) for to, key in keys.items()}, None
 
     def receiver(self, known: Array | None, like: Array) -> Array:
         return like
 
-    def receive(self, state: Array, heard: Sequence[Heard]) -> tuple[Array, Array]:
-        return mean_of(heard, Kind.VALUE, self.compressor, state), state
+    def receive(self, state: Array, audience: Audience) -> tuple[Array, Array]:
+        mean = mean_of(audience, Kind.VALUE, self.compressor, state)
+        return scaled(mean, audience.share), state

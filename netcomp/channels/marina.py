@@ -6,13 +6,13 @@ eq. (14) (both, with independent coins).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netcomp.channels.base import Channel, Heard, mean_of, speak
+from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.messages import mean_of, speak
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
-from netcomp.roles import Array, Kind, Message
+from netcomp.roles import Array, Kind
 
 __all__ = ["Marina"]
 
@@ -29,30 +29,37 @@ class Marina(Channel):
     p: float = 1.0
     keeps_estimate = True
 
-    def sender(self, known: Array | None, like: Array) -> Array | None:
+    def sender(self, known: Array | None, like: Array, listeners: int = 1) -> Array | None:
         return known
 
-    def send(
-        self, state: Array | None, v: Array, draws: Sequence[Draw]
-    ) -> tuple[list[Message], Array]:
-        if state is None or draws[0].coin(self.p):
+    def sends_whole(self, state: Array | None, key: Draw) -> bool:
+        return state is None or key.coin(self.p)
+
+    def send(self, state: Array | None, v: Array, keys: Keys) -> Spoken:
+        first = next(iter(keys.values()))
+        if state is None or self.sends_whole(state, first):
             # One encoding for everybody: the very same Message object is a broadcast.
-            full = speak(Kind.FULL, self.plain.compress(v, draws[0]))
-            return [full] * len(draws), v
-        change = v - state
-        return [speak(Kind.DELTA, self.compressor.compress(change, draw)) for draw in draws], v
+            return dict.fromkeys(keys, speak(Kind.FULL, self.plain.compress(v, first))), v
+        return self.send_change(v, v - state, keys)
+
+    def send_change(self, state: Array, change: Array, keys: Keys) -> Spoken:
+        """Say C(change), a difference the caller formed (VR-MARINA's of two minibatches)."""
+        compress = self.compressor.compress
+        return {to: speak(Kind.DELTA, compress(change, key)) for to, key in keys.items()}, state
 
     def receiver(self, known: Array | None, like: Array) -> tuple[Array | None, Array]:
         return known, like
 
     def receive(
-        self, state: tuple[Array | None, Array], heard: Sequence[Heard]
+        self, state: tuple[Array | None, Array], audience: Audience
     ) -> tuple[Array, tuple[Array | None, Array]]:
         estimate, like = state
-        if heard[0][0].kind is Kind.FULL:
-            estimate = mean_of(heard, Kind.FULL, self.plain, like)
+        if not audience.heard:
+            raise RemoteProtocolError("nobody spoke")
+        if audience.heard[0][0].kind is Kind.FULL:
+            estimate = mean_of(audience, Kind.FULL, self.plain, like)
         elif estimate is None:
             raise RemoteProtocolError("the first vector did not come in full")
         else:
-            estimate = estimate + mean_of(heard, Kind.DELTA, self.compressor, like)
+            estimate = estimate + mean_of(audience, Kind.DELTA, self.compressor, like)
         return estimate, (estimate, like)

@@ -1,4 +1,4 @@
-"""`netcomp check`: whether somebody's own compressor or problem keeps the laws of one."""
+"""`netcomp check`: whether a compressor, algorithm or problem of anybody keeps the laws of one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from netcomp.algorithms import ALGORITHMS, conformance
 from netcomp.cli.options import Json, find_modules_here, print_json
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
@@ -18,18 +19,20 @@ from netcomp.errors import SpecError
 from netcomp.laws import Finding
 from netcomp.problems import PROBLEMS, Problem
 from netcomp.problems.conformance import check_problem
+from netcomp.wire.loopback import carried
 
 __all__ = ["check_command"]
 
 
 class _What(StrEnum):
     COMPRESSOR = "compressor"
+    ALGORITHM = "algorithm"
     PROBLEM = "problem"
 
 
 def check_command(
     what: Annotated[_What, typer.Argument(help="What kind of thing it is.")],
-    name: Annotated[str, typer.Argument(help="Its notation or name, or module:Class.")],
+    name: Annotated[str, typer.Argument(help="Its notation or name, or module:Name of your own.")],
     dim: Annotated[
         list[int] | None,
         typer.Option(min=1, help="A dimension to check a compressor at; may be repeated."),
@@ -43,13 +46,16 @@ def check_command(
     seed: Annotated[int, typer.Option(min=0, help="The seed of vectors, keys and bytes.")] = 1,
     json: Json = False,
 ) -> None:
-    """Check that a compressor or a problem keeps the laws of one: results, errors, constants."""
+    """Check that a compressor, algorithm or problem keeps the laws of one."""
     find_modules_here()
-    if what is _What.PROBLEM:
-        _refuse("--dim", "is of compressors; a problem has its own", given=dim)
-        told, findings = name, _check_problem(name, data, workers, seed)
-    else:
+    if what is not _What.PROBLEM:
         _refuse("--data", "is of problems", given=data)
+    if what is _What.PROBLEM:
+        _refuse("--dim", "is of compressors and algorithms; a problem has its own", given=dim)
+        told, findings = name, _check_problem(name, data, workers, seed)
+    elif what is _What.ALGORITHM:
+        told, findings = _check_algorithm(name, dim, workers, seed)
+    else:
         compressor = parse_compressor(name, field=what.value, imports=True)
         told, findings = (
             str(compressor),
@@ -87,6 +93,21 @@ def _check_problem(
         raise SpecError("--data", f"{name} makes its own data")
     loaded = None if data is None else load(data, data_folders())
     return check_problem(problem, data=loaded, workers=workers or WORKERS, seed=seed)
+
+
+def _check_algorithm(
+    name: str, dims: list[int] | None, workers: list[int] | None, seed: int
+) -> tuple[str, list[Finding]]:
+    """Return the entry's own name, and what was found of it."""
+    entry = ALGORITHMS.get(name)
+    findings = conformance.check_algorithm(
+        entry,
+        carry=carried,
+        dims=dims or conformance.DIMS,
+        workers=workers or conformance.WORKERS,
+        seed=seed,
+    )
+    return entry.name, findings
 
 
 def _show(name: str, findings: list[Finding]) -> None:

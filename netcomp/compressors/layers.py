@@ -214,14 +214,19 @@ class Layers(Compressor):
 
 
 def with_layers(
-    notation: str, layers: Sequence[int], *, values: str = "f32", field: str = "compressor"
+    notation: str,
+    layers: Sequence[int],
+    *,
+    values: str = "f32",
+    field: str = "compressor",
+    imports: bool = False,
 ) -> str:
     """Return the notation with the problem's layers where `layers` is written without sizes.
 
-    Raises `SpecError` naming `field` where the notation is wrong. Without layers it stays as it
-    is, and cannot be resolved.
+    `values`, `field` and `imports` are those of `parse_compressor`. Without layers the notation
+    stays as it is, and cannot be resolved. Raises `SpecError` naming `field` where it is wrong.
     """
-    compressor = parse_compressor(notation, values=values, field=field)
+    compressor = parse_compressor(notation, values=values, field=field, imports=imports)
     known = Sizes(tuple(layers)) if layers else None
 
     def filled(one: Any) -> Any:

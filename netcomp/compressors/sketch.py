@@ -104,6 +104,20 @@ class Sketch(Compressor):
         few = self.m.value * d <= _KEPT
         return (_kept if few else _tiles)(draw.shared(), self.m.value, d)
 
+    def averaged(self, payloads: Sequence[Sequence[memoryview]]) -> tuple[memoryview, ...]:
+        """Return the bytes of the mean of workers' payloads: their Gaussians are the same.
+
+        Summed in float64 in the order given. Raises `RemoteProtocolError` for bytes that are
+        no payload.
+        """
+        total = np.zeros(self.m.value)
+        for parts in payloads:
+            if [part.nbytes for part in parts] != [4 * total.size]:
+                raise RemoteProtocolError(f"no payload of {self}")
+            total += np.frombuffer(parts[0], dtype="<f4")
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (as_bytes((total / len(payloads)).astype("<f4")),)
+
     def max_bytes(self, d: int) -> int:
         return 4 * self.m.value
 

@@ -11,8 +11,9 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from netcomp.errors import NetcompError, SpecError
-from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.build import Experiment
 from netcomp.experiment.cluster import run_local
+from netcomp.experiment.local import load_local
 from netcomp.experiment.recorder import Recorder, Result
 from netcomp.experiment.spec import Spec, load_spec
 from netcomp.experiment.virtual import VirtualCluster

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Final, Literal
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from netcomp.algorithms import ALGORITHMS, Choice, StepSize
-from netcomp.compressors import Collection, parse_compressor
+from netcomp.algorithms import ALGORITHMS, Choice, SideChoice, StepSize
+from netcomp.compressors import parse_compressor
 from netcomp.data import Own, Preparation, check_name, parse_split
 from netcomp.errors import SpecError
 from netcomp.link import Link, parse_bytes, parse_rate, parse_seconds
@@ -114,19 +114,27 @@ class ClusterSpec(_Table):
 
 
 class UpSpec(_Table):
-    """The uplink: its compressor, the coin's probability, the memory's learning rate."""
+    """The uplink: its compressor, its channel with that one's parameters, what it carries."""
 
     compressor: str | None = None
+    channel: str | None = None
+    carries: Literal["gradient", "step"] | None = None
     p: float | None = None
     alpha: float | None = None
+    eta: float | None = None
 
 
 class DownSpec(_Table):
-    """The downlink: its compressor, the coin's probability, one draw for all or one each."""
+    """The downlink: as the uplink, and whether messages differ, and a single memory's resets."""
 
     compressor: str | None = None
+    channel: str | None = None
+    carries: Literal["model", "update", "step", "forward"] | None = None
     p: float | None = None
-    collection: Collection | None = None
+    alpha: float | None = None
+    eta: float | None = None
+    collection: str | None = None
+    reset: Annotated[int, Field(ge=0)] | None = None
 
 
 # `up = "x"` is short for the table with that compressor.
@@ -142,25 +150,34 @@ class AlgorithmSpec(_Table):
     name: str = "gd"
     up: Annotated[UpSpec, _short] = UpSpec()
     down: Annotated[DownSpec, _short] = DownSpec()
-    step_size: str | float = "theory"
+    step_size: str | float | None = None
     momentum: float | None = None
+    server_momentum: float | None = None
+    oracle: str | None = None
+    participation: str | None = None
+    schedule: str | None = None
+    average: str | None = None
+    preset: str | None = None
+    strict: bool = False
     values: Literal["f64", "f32", "f16"] = "f32"
     dtype: Literal["f64", "f32"] = "f64"
     constants: dict[str, Positive] = {}
 
-    @property
-    def choice(self) -> Choice:
-        """Return what the user chose, as the catalogue reads it; raises `SpecError`."""
+    def choice(self, rounds: int | None = None) -> Choice:
+        """Return what the user chose of a run of at most so many rounds; raises `SpecError`."""
         return Choice(
-            step_size=StepSize.parse(self.step_size),
-            up=self.up.compressor,
-            down=self.down.compressor,
-            collection=self.down.collection,
-            p_up=self.up.p,
-            p_down=self.down.p,
-            alpha=self.up.alpha,
+            step_size=None if self.step_size is None else StepSize.parse(self.step_size),
+            up=SideChoice(**self.up.model_dump()),
+            down=SideChoice(**self.down.model_dump()),
             momentum=self.momentum,
+            server_momentum=self.server_momentum,
+            oracle=self.oracle,
+            participation=self.participation,
+            schedule=self.schedule,
+            average=self.average,
+            preset=self.preset,
             values=self.values,
+            rounds=rounds,
         )
 
 
@@ -267,10 +284,10 @@ class Spec(_Table):
         """Check what the types do not say: names, units, notations."""
         self.problem.check_data(needed=self.problem_object().needs_data)
         ALGORITHMS.get(self.algorithm.name)
-        choice = self.algorithm.choice
-        for way, notation in (("up", choice.up), ("down", choice.down)):
-            if notation is not None:
-                parse_compressor(notation, field=f"algorithm.{way}", imports=True)
+        choice = self.algorithm.choice()
+        for way, side in (("up", choice.up), ("down", choice.down)):
+            if side.compressor is not None:
+                parse_compressor(side.compressor, field=f"algorithm.{way}", imports=True)
         self.network.links(self.cluster.workers)
         _ = self.stop.goals
 

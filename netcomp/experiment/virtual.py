@@ -14,7 +14,8 @@ from functools import partial
 from itertools import count
 
 from netcomp.errors import NetcompError
-from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.build import Experiment
+from netcomp.experiment.local import load_local
 from netcomp.link import Link, Pacer
 from netcomp.net.server import Observer, overhead_of
 from netcomp.protocol import instructions as ins

@@ -243,7 +243,8 @@ class Coordinator:
             return self._speak(now)
         if self._phase is _Phase.ROUND:
             self._round.spoken = now
-            return []
+            # Partial participation may leave a round to nobody.
+            return self._when_complete()
         if self._phase is not _Phase.AGGREGATED:
             return []
         accounts = self._round.accounts(self._begun.links, now)

@@ -114,9 +114,10 @@ class Slot:
         self._draw = Draw(seed)
 
     def _step(self, round_: int, message: Message, delivered: float) -> list[Outgoing]:
-        if self._role is None or self._local is None or round_ != self._next_round:
+        # A worker is not spoken to in rounds it takes no part in.
+        if self._role is None or self._local is None or round_ < self._next_round:
             raise RemoteProtocolError(f"round {round_} came where {self._next_round} was due")
-        self._next_round += 1
+        self._next_round = round_ + 1
         oracle = _TimedOracle(self._local.oracle, self._clock)
         before = self._clock()
         draw = self._draw.at(round_=round_)

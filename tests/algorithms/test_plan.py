@@ -1,34 +1,45 @@
 """From a name and choices to numbers: defaults, refusals, and plans as plain data."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcomp.algorithms import (
-    ALGORITHMS,
-    Choice,
-    Plan,
-    StepSize,
-    compose,
-)
-from netcomp.compressors import FloatFormat
+from netcomp.algorithms import ALGORITHMS, Plan, StepSize, compose
+from netcomp.compressors import Chain, FloatFormat
 from netcomp.constants import CONSTANTS, Constant, Constants
 from netcomp.errors import MissingConstant, NetcompError, SpecError, UnknownName
 from support.cases import smooth
+from support.simulate import chosen
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
-ALL_KNOWN = smooth(1.0, 2.0, L=1.4, L_A=0.3, L_B=1.4)
+ALL_KNOWN = smooth(
+    *(1.0, 2.0), L=1.4, L_A=0.3, L_B=1.4, calL=2.0, L_sample=3.0, sigma_sq=0.5, b_sq=0.1, Delta=4.0
+)
 NUMBER = StepSize(0.1, of_theory=False)
 
 names = pytest.mark.parametrize("name", ALGORITHMS.names())
 
 
-def plan(name, d=30, n=4, constants=ALL_KNOWN, **choices):
-    return ALGORITHMS.get(name).plan(Choice(**choices), d, n, constants)
+def plan(name, d=30, n=4, constants=ALL_KNOWN, rows=40, rounds=5000, **choices):
+    choice = chosen(rounds=rounds, **choices)
+    return ALGORITHMS.get(name).plan(choice, d, n, constants, (rows,) * n)
+
+
+THEIR_CASE = {
+    "cgd": {"n": 1, "up": "top-k:3"},
+    "neolithic": {"up": "fcc:r=4(top-k:80%)", "down": "fcc:r=4(top-k:80%)"},
+    "neolithic-uni": {"up": "fcc:r=4(top-k:80%)"},
+}
+"""Where the theorem of an entry is not for its defaults in dimension 30."""
+
+
+def has_theorem(name):
+    """Whether a step size of "theory" is there to be asked for."""
+    return ALGORITHMS.get(name).gamma is not None
 
 
 @names
@@ -39,11 +50,18 @@ def test_defaults_plan_and_compose(name, d, n, values):
     made = plan(name, d, n, values=values)
     assert (name, d, n, values) == (made.name, made.dim, made.workers, made.values)
     assert 0 < made.gamma <= 1 / ALL_KNOWN.need("L", "any step size")
-    assert all(0 < value <= 1 for value in (made.p_up, made.p_down, made.alpha, made.beta))
+    assert 0 < made.beta <= 1
+    for side in (made.up, made.down):
+        assert all(0 < value <= 1 for value in (side.alpha, side.eta))
+        assert 0 < side.p <= 1 or name == "artemis-nd-update"
     parts = compose(made)
     assert n == parts.workers
     for channel in (parts.up, parts.down):
-        assert FloatFormat(values) == channel.compressor.quantizer == channel.plain.quantizer
+        assert FloatFormat(values) == channel.plain.quantizer
+        given = isinstance(channel.compressor, Chain)
+        quantizer = channel.compressor.quantizer if given else None
+        if isinstance(quantizer, FloatFormat):
+            assert FloatFormat(values) == quantizer
 
 
 @names
@@ -55,38 +73,77 @@ def test_a_plan_survives_the_handshake(name, d, n):
         json.loads(json.dumps(asdict(made))),
         msgpack.unpackb(msgpack.packb(asdict(made))),
     ):
-        again = Plan(**text)
+        again = Plan.of(text)
         assert made == again
         assert compose(made) == compose(again)
-    assert {str, int, bool, float} == {type(getattr(made, f.name)) for f in fields(made)}
+    assert {str, int, bool, float} == set(map(type, leaves(asdict(made))))
+
+
+def leaves(tree):
+    for value in tree.values():
+        yield from leaves(value) if isinstance(value, dict) else [value]
 
 
 @names
 def test_every_entry_says_where_it_comes_from(name):
-    """Name, summary, source and theorem are there, and `needs` names known constants."""
+    """Name, summary and source are there, a theorem with every step, and known `needs`.
+
+    Only custom has no source: all of it is the user's.
+    """
     entry = ALGORITHMS.get(name)
     assert name == entry.name
-    assert all((entry.summary, entry.source, entry.theorem))
+    assert entry.summary
+    assert entry.free is (name == "custom") is not bool(entry.source)
+    assert bool(entry.theorem) is has_theorem(name) is bool(entry.needs)
     assert set(entry.needs) <= set(CONSTANTS)
 
 
-@names
+@pytest.mark.parametrize("name", [*filter(has_theorem, ALGORITHMS.names())])
 def test_needs_are_what_the_theorem_asks_for(name):
     """With the constants of `needs` the theorem is content; without one it names that one."""
-    entry = ALGORITHMS.get(name)
+    entry, case = ALGORITHMS.get(name), THEIR_CASE.get(name, {})
     known = {constant: Constant(1.0, "exact") for constant in entry.needs}
-    plan(name, constants=Constants(known))
+    plan(name, constants=Constants(known), step_size=StepSize(), **case)
     for constant in entry.needs:
         rest = Constants({key: value for key, value in known.items() if key != constant})
         with pytest.raises(MissingConstant) as caught:
-            plan(name, constants=rest)
+            plan(name, constants=rest, step_size=StepSize(), **case)
         assert (constant, f"{name} ({entry.theorem})") == (
             caught.value.constant,
             caught.value.needed_by,
         )
         assert constant in str(caught.value)
         assert entry.theorem in str(caught.value)
-        plan(name, constants=rest, step_size=NUMBER)
+        plan(name, constants=rest, step_size=NUMBER, **case)
+
+
+@pytest.mark.parametrize("name", [name for name in ALGORITHMS.names() if not has_theorem(name)])
+def test_without_a_theorem_the_first_step_is_a_guess(name):
+    """1/(L_max(1 + 2ω_up/n)(1 + 2ω_dwn)); "theory" is refused, and L_max asked for by name."""
+    made = plan(name)
+    parts = compose(made)
+    up = 0.0 if parts.up.compressor.omega(30) is None else parts.up.compressor.omega(30)
+    down = 0.0 if name == "core" else parts.down.compressor.omega(30) or 0.0
+    shared = 1 if parts.up.compressor.shared else 4
+    assert 1 / (2.0 * (1 + 2 * up / shared) * (1 + 2 * down)) == pytest.approx(made.gamma)
+    for multiple in ("theory", "0.5*theory"):
+        with pytest.raises(SpecError, match="give a number") as caught:
+            plan(name, step_size=StepSize.parse(multiple))
+        assert "algorithm.step_size" == caught.value.field
+    with pytest.raises(MissingConstant) as missing:
+        plan(name, constants=Constants({}))
+    assert "L_max" == missing.value.constant
+
+
+def test_neolithic_guesses_only_unasked():
+    """Where its constants lack, no step size asked for is the guess, "theory" the error."""
+    few = smooth(1.0, 2.0)
+    assert 1 / 2.0 == plan("neolithic", constants=few).gamma
+    with pytest.raises(MissingConstant):
+        plan("neolithic", constants=few, step_size=StepSize())
+    with pytest.raises(SpecError) as caught:
+        plan("neolithic", rounds=None, step_size=StepSize(), **THEIR_CASE["neolithic"])
+    assert "stop.rounds" == caught.value.field
 
 
 def test_an_explicit_format_beats_the_default_one():
@@ -119,18 +176,46 @@ REFUSED = [
     ("dcgd", {"up": "perm-k"}, "algorithm.up", "is for independent compressors"),
     ("m3", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
     ("marina-p", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
-    ("marina", {"p_up": 0.0}, "algorithm.up.p", "0.0 is outside (0, 1]"),
-    ("marina", {"p_up": 1.1}, "algorithm.up.p", "1.1 is outside (0, 1]"),
-    ("marina", {"p_up": float("nan")}, "algorithm.up.p", "nan is outside (0, 1]"),
-    ("marina-p", {"p_down": -0.1}, "algorithm.down.p", "-0.1 is outside (0, 1]"),
-    ("diana", {"alpha": 0.0}, "algorithm.up.alpha", "outside (0, 1]"),
+    ("marina", {"up_p": -1.0}, "algorithm.up.p", "-1.0 is outside [0, 1]"),
+    ("marina", {"up_p": 1.1}, "algorithm.up.p", "1.1 is outside [0, 1]"),
+    ("marina", {"up_p": float("nan")}, "algorithm.up.p", "nan is outside [0, 1]"),
+    ("marina-p", {"down_p": -0.1}, "algorithm.down.p", "-0.1 is outside [0, 1]"),
+    ("diana", {"up_alpha": 1.5}, "algorithm.up.alpha", "1.5 is outside [0, 1]"),
+    ("dore", {"down_eta": -1.0}, "algorithm.down.eta", "-1.0 is outside [0, 1]"),
+    ("gd", {"server_momentum": 1.0}, "algorithm.server_momentum", "1.0 is outside [0, 1)"),
+    ("gd", {"momentum": 0.0}, "algorithm.momentum", "0.0 is outside (0, 1]"),
     ("m3", {"momentum": 2.0}, "algorithm.momentum", "outside (0, 1]"),
-    ("gd", {"p_up": 0.5}, "algorithm.up.p", "gd has no such parameter"),
-    ("marina", {"p_down": 0.5}, "algorithm.down.p", "marina has no such parameter"),
-    ("marina", {"alpha": 0.5}, "algorithm.up.alpha", "marina has no such parameter"),
+    ("gd", {"up_p": 0.5}, "algorithm.up.p", "gd has no such parameter"),
+    ("marina", {"down_p": 0.5}, "algorithm.down.p", "marina has no such parameter"),
+    ("marina", {"up_alpha": 0.5}, "algorithm.up.alpha", "marina has no such parameter"),
     ("marina-p", {"momentum": 0.5}, "algorithm.momentum", "has no such parameter"),
-    ("diana", {"collection": "same"}, "algorithm.down.collection", "has no such parameter"),
-    ("marina-p", {"collection": "same"}, "algorithm.down.collection", "one message for all"),
+    ("diana", {"down_alpha": 0.5}, "algorithm.down.alpha", "diana has no such parameter"),
+    ("mcm", {"down_reset": 5}, "algorithm.down.reset", "mcm has no such parameter"),
+    ("mcm", {"down_eta": 0.5}, "algorithm.down.eta", "mcm has no such parameter"),
+    ("rand-mcm", {"down_collection": "groups:0"}, "algorithm.down.collection", "none of same"),
+    ("rand-mcm", {"down_collection": "groups:5"}, "algorithm.down.collection", "G in 1..4"),
+    ("rand-mcm", {"down_collection": "some"}, "algorithm.down.collection", "'some' is none of"),
+    ("marina-p", {"down_collection": "groups:2"}, "algorithm.down.collection", "for each worker"),
+    ("custom", {"up_channel": "pigeon"}, "algorithm.up.channel", "'pigeon' is none of direct"),
+    ("custom", {"down_channel": ""}, "algorithm.down.channel", "'' is none of direct"),
+    ("custom", {"down_carries": "hope"}, "algorithm.down.carries", "'hope' is none of model"),
+    ("custom", {"up_carries": "model"}, "algorithm.up.carries", "'model' is none of gradient"),
+    ("mcm", {"preset": "pl"}, "algorithm.preset", "mcm has mcm-program, homogeneous, not 'pl'"),
+    ("gd", {"preset": "pl"}, "algorithm.preset", "gd has none, not 'pl'"),
+    ("cgd", {"preset": "b1"}, "algorithm.preset", "are for one worker"),
+    ("marina", {"up_channel": "memory", "step_size": StepSize()}, "algorithm.step_size", "changed"),
+    ("mcm", {"down_carries": "update", "step_size": StepSize()}, "algorithm.step_size", "changed"),
+    ("mcm", {"schedule": "theorem-21-i"}, "algorithm.schedule", "unknown name"),
+    ("mcm", {"average": "median"}, "algorithm.average", "unknown name"),
+    ("mcm", {"average": ""}, "algorithm.average", "unknown name ''"),
+    ("mcm", {"schedule": ""}, "algorithm.schedule", "unknown name ''"),
+    ("mcm", {"oracle": ""}, "algorithm.oracle", "unknown name ''"),
+    ("mcm", {"participation": ""}, "algorithm.participation", "unknown name ''"),
+    ("mcm", {"oracle": "delphi"}, "algorithm.oracle", "unknown name"),
+    ("mcm", {"participation": "few"}, "algorithm.participation", "unknown name"),
+    ("vr-marina", {"rows": 0}, "problem.name", "needs workers that have rows of data"),
+    ("neolithic", {"step_size": StepSize()}, "algorithm.up", "not below 1"),
+    ("marina-p", {"down_collection": "same"}, "algorithm.down.collection", "one message for all"),
     ("gd", {"values": "f8"}, "values", "is none of"),
 ]
 
@@ -146,8 +231,8 @@ def test_what_makes_no_sense_is_refused_by_field(name, choice, field, reason):
 
 def test_biased_compressors_run_with_every_number_given():
     """Without the theorem a biased compressor is the user's affair."""
-    plan("marina", up="top-k:3", p_up=0.1, step_size=NUMBER)
-    plan("diana", up="top-k:3", alpha=1.0, step_size=NUMBER)
+    plan("marina", up="top-k:3", up_p=0.1, step_size=NUMBER)
+    plan("diana", up="top-k:3", up_alpha=1.0, step_size=NUMBER)
     plan("dcgd", up="top-k:3", step_size=NUMBER)
     assert 1 / 1.4 == plan("dcgd", n=1, up="top-k:3").gamma
 
@@ -199,19 +284,25 @@ def test_any_step_size_parses_or_is_a_spec_error(text):
 @names
 def test_multiples_of_theory_multiply(name):
     """4*theory is four times theory; a number is itself."""
-    assert 4 * plan(name).gamma == plan(name, step_size=StepSize.parse("4*theory")).gamma
+    if has_theorem(name):
+        four, one = StepSize.parse("4*theory"), StepSize()
+        case = THEIR_CASE.get(name, {})
+        assert (
+            4 * plan(name, step_size=one, **case).gamma == plan(name, step_size=four, **case).gamma
+        )
     assert 0.1 == plan(name, step_size=NUMBER).gamma
 
 
 def test_collections_decide_the_number_of_messages():
     """One draw for all is a broadcast; perm-k and independent ones are n messages."""
-    same = plan("marina-p", down="rand-k:3", collection="same")
-    independent = plan("marina-p", down="rand-k:3", collection="independent")
-    assert same.broadcast
-    assert not independent.broadcast
-    assert not plan("marina-p").broadcast
+    same = plan("marina-p", down="rand-k:3", down_collection="same")
+    independent = plan("marina-p", down="rand-k:3", down_collection="independent")
+    assert (1, 4, 4) == (same.groups, independent.groups, plan("marina-p").groups)
+    assert 4 == plan("gd", down_channel="memory", down="perm-k").groups
+    assert (2, 1) == (plan("rand-mcm-g").groups, plan("rand-mcm-g", n=1).groups)
+    assert 3 == plan("rand-mcm-g", down_collection="groups:3").groups
     # θ = ω, ω/n and 0 with the same p and L_A.
-    assert same.gamma < independent.gamma < plan("marina-p", p_down=0.1, down="perm-k").gamma
+    assert same.gamma < independent.gamma < plan("marina-p", down_p=0.1, down="perm-k").gamma
 
 
 def test_constants_of_the_workers_alone_are_bounds():
@@ -230,10 +321,32 @@ def test_constants_of_the_workers_alone_are_bounds():
     assert "algorithm.constants.Q" == caught.value.field
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("up_channel", "carrier-pigeon"), ("down", "nothing"), ("up", "rand-k")]
-)
-def test_a_plan_from_a_stranger_is_refused(field, value):
-    """A plan that names no known channel or compressor is a netcomp error."""
+STRANGE = [
+    ("up.channel", "carrier-pigeon"),
+    ("down.compressor", "nothing"),
+    ("up.compressor", "rand-k"),
+    ("down.carries", "water"),
+    ("up.carries", "model"),
+    ("oracle", "delphi"),
+    ("participation", "few"),
+    ("schedule", "later"),
+    ("average", "median"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), STRANGE)
+def test_a_plan_from_a_stranger_is_refused(path, value):
+    """A plan that names no known channel, compressor or part is a netcomp error."""
+    tree = asdict(plan("marina"))
+    table, _, key = path.rpartition(".")
+    (tree[table] if table else tree)[key] = value
     with pytest.raises(NetcompError):
-        compose(Plan(**asdict(plan("marina")) | {field: value}))
+        compose(Plan.of(tree))
+
+
+def test_a_tree_that_is_no_plan_is_a_type_or_key_error():
+    """What is missing, or not known, is not taken for a plan."""
+    tree = asdict(plan("marina"))
+    for wrong in ({}, tree | {"haste": 1}, tree | {"up": {}}, tree | {"up": "rand-k"}):
+        with pytest.raises((TypeError, KeyError)):
+            Plan.of(wrong)

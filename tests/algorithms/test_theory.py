@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from netcomp.algorithms import ALGORITHMS, Choice, compose, theory
 from netcomp.compressors import parse_compressor
 from support.cases import smooth
+from support.simulate import chosen
 
 seeded = settings(derandomize=True, deadline=None, max_examples=100, database=None)
 sizes = st.floats(0.01, 100)
@@ -138,13 +139,13 @@ def test_catalogue_uses_theorem_5_1_in_its_own_case_only(n):
     constants = smooth(*[1.7] * n, **joint)
     own = ALGORITHMS.get("m3").plan(Choice(), 5 * n, n, constants)
     # 1/(ω + 1) is 1/n up to the rounding of d/k − 1 + 1, which is exact for integers.
-    assert (1 / n, 1 / n, n ** (-2 / 3)) == (own.p_up, own.p_down, own.beta)
+    assert (1 / n, 1 / n, n ** (-2 / 3)) == (own.up.p, own.down.p, own.beta)
     assert theory.m3_step_perm_k(1.0, 0.3, 1.4, 1.7, n) == own.gamma
     other = ALGORITHMS.get("m3").plan(Choice(), 5 * n + 1, n, constants)
     general = theory.m3_step(
         L=1.0, L_A=0.3, L_B=1.4, L_max=1.7, n=n,
         omega_P=n - 1, theta=0.0, omega_D=(5 * n + 1) / 5 - 1,
-        p_P=1 / n, p_D=other.p_up, beta=other.beta,
+        p_P=1 / n, p_D=other.up.p, beta=other.beta,
     )  # fmt: skip
     assert isclose(general, other.gamma, rel_tol=1e-12)
 
@@ -167,9 +168,10 @@ def test_steps_shrink_as_compression_grows():
 def test_a_plan_composes_with_its_own_numbers():
     """What a plan says of γ, β, p and α is what the composed parts hold."""
     constants = smooth(1.0, 2.0, L=1.4, L_A=0.3, L_B=1.4)
-    plan = ALGORITHMS.get("m3").plan(Choice(p_up=0.2, p_down=0.7, momentum=0.4), 8, 2, constants)
+    choice = chosen(up_p=0.2, down_p=0.7, momentum=0.4)
+    plan = ALGORITHMS.get("m3").plan(choice, 8, 2, constants)
     parts = compose(plan)
     assert (plan.gamma, 0.4) == (parts.gamma, parts.beta)
     assert (0.2, 0.7) == (parts.up.p, parts.down.p)
-    diana = compose(ALGORITHMS.get("diana").plan(Choice(alpha=0.3), 8, 2, constants))
+    diana = compose(ALGORITHMS.get("diana").plan(chosen(up_alpha=0.3), 8, 2, constants))
     assert 0.3 == diana.up.alpha

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from netcomp.channels import Direct, ErrorFeedback, Marina, Memory
+from netcomp.channels import Audience, Dasha, Direct, ErrorFeedback, Marina, Memory, SingleMemory
 from netcomp.compressors import parse_compressor
 from netcomp.draw import ALL, Direction, Draw
-from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Kind, Message
 from support.simulate import received
 
@@ -16,11 +16,20 @@ TEXTS = ["identity+f64", "rand-k:3+f64", "rand-k:3+f16", "perm-k+natural", "top-
 CHANNELS = {
     "direct": (Direct, {}),
     "memory": (Memory, {"alpha": 0.3}),
+    "memory, opened": (Memory, {"alpha": 1.0, "opens_whole": True}),
     "error-feedback": (ErrorFeedback, {}),
     "error-feedback, damped": (ErrorFeedback, {"eta": 0.5}),
     "marina": (Marina, {"p": 0.3}),
+    "dasha": (Dasha, {"a": 0.3}),
 }
-SPEAKS = {Direct: {Kind.VALUE}, Memory: {Kind.DELTA}, ErrorFeedback: {Kind.VALUE}}
+SPEAKS = {
+    Direct: {Kind.VALUE},
+    ErrorFeedback: {Kind.VALUE},
+    Memory: {Kind.DELTA},
+    Dasha: {Kind.DELTA},
+    Marina: {Kind.FULL, Kind.DELTA},
+}
+"""What a receiver hears that knows a vector already."""
 
 texts = pytest.mark.parametrize("text", TEXTS)
 channels = pytest.mark.parametrize("name", CHANNELS)
@@ -53,9 +62,9 @@ def run(channel, sequence, known=None):
     for t, vs in enumerate(sequence):
         before, heard = list(senders), []
         for i, v in enumerate(vs):
-            (message,), senders[i] = channel.send(senders[i], v, [key(t, i)])
-            heard.append((received(message), key(t, i)))
-        estimate, receiver = channel.receive(receiver, heard)
+            said, senders[i] = channel.send(senders[i], v, {0: key(t, i)})
+            heard.append((received(said[0]), key(t, i)))
+        estimate, receiver = channel.receive(receiver, Audience.all(heard))
         yield before, list(senders), heard, estimate, receiver
 
 
@@ -77,7 +86,7 @@ def test_the_mean_receiver_is_the_mean_of_single_receivers(name, text):
     for _, _, heard, estimate, _ in run(channel, vectors()):
         estimates = []
         for i, one in enumerate(heard):
-            alone, single[i] = channel.receive(single[i], [one])
+            alone, single[i] = channel.receive(single[i], Audience.all([one]))
             estimates.append(alone)
         np.testing.assert_allclose(estimate, np.mean(estimates, axis=0), rtol=0, atol=1e-13)
 
@@ -98,11 +107,11 @@ def test_memory_keeps_both_ends_together(text):
     mean = np.zeros(D)
     for before, after, heard, estimate, receiver in run(channel, vectors()):
         c = decoded(channel, heard)
-        for old, new, said in zip(before, after, c, strict=True):
+        for (old,), (new,), said in zip(before, after, c, strict=True):
             np.testing.assert_allclose(new, old + channel.alpha * said, rtol=1e-14, atol=1e-15)
-        np.testing.assert_allclose(receiver, np.mean(after, axis=0), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(receiver[0], np.mean(after, axis=0)[0], rtol=0, atol=1e-13)
         np.testing.assert_allclose(estimate, mean + np.mean(c, axis=0), rtol=0, atol=1e-13)
-        mean = receiver
+        mean = receiver[0]
 
 
 @texts
@@ -111,9 +120,9 @@ def test_memory_with_one_sender_agrees_to_the_last_bit(text, dtype):
     """Memory with one sender: the two h are equal bit for bit, wire rounding or not."""
     channel = build("memory", text, senders=1)
     known = vectors(dtype)[0, 0]
-    for _, (h,), _, _, receiver in run(channel, vectors(dtype, 1), known):
-        assert h.tolist() == receiver.tolist()
-        assert dtype == h.dtype == receiver.dtype
+    for _, ((h,),), _, _, (theirs, _) in run(channel, vectors(dtype, 1), known):
+        assert h.tolist() == theirs.tolist()
+        assert dtype == h.dtype == theirs.dtype
 
 
 @texts
@@ -124,12 +133,13 @@ def test_error_feedback_loses_nothing(name, text):
     spoken = np.zeros((SENDERS, D))
     for t, (before, after, heard, _, _) in enumerate(run(channel, sequence)):
         for i, c in enumerate(decoded(channel, heard)):
-            expected = sequence[t, i] + channel.eta * before[i]
-            np.testing.assert_allclose(after[i] + c, expected, rtol=1e-13, atol=1e-12)
+            expected = sequence[t, i] + channel.eta * before[i][0]
+            np.testing.assert_allclose(after[i][0] + c, expected, rtol=1e-13, atol=1e-12)
             spoken[i] += c
     if channel.eta == 1.0:
         total = sequence.sum(axis=0)
-        np.testing.assert_allclose(spoken + np.array(after), total, rtol=1e-12, atol=1e-10)
+        left = np.array([e for (e,) in after])
+        np.testing.assert_allclose(spoken + left, total, rtol=1e-12, atol=1e-10)
 
 
 @texts
@@ -177,9 +187,10 @@ def test_marina_starts_from_what_both_know():
     """With a first vector known to both ends, the first message may be a difference."""
     channel, known = build("marina", "identity+f64"), vectors()[0, 0]
     first = next(t for t in range(99) if not key(t, 0).coin(channel.p))
-    (message,), _ = channel.send(channel.sender(known, like()), 2 * known, [key(first, 0)])
-    assert Kind.DELTA is message.kind
-    estimate, _ = channel.receive(channel.receiver(known, like()), [(message, key(first, 0))])
+    said, _ = channel.send(channel.sender(known, like()), 2 * known, {0: key(first, 0)})
+    assert Kind.DELTA is said[0].kind
+    heard = Audience.all([(said[0], key(first, 0))])
+    estimate, _ = channel.receive(channel.receiver(known, like()), heard)
     np.testing.assert_allclose(estimate, 2 * known, rtol=1e-15)
 
 
@@ -189,7 +200,7 @@ def test_marina_refuses_to_begin_with_a_difference():
     payload = channel.compressor.compress(vectors()[0, 0], key(0, 0))
     delta = Message(Kind.DELTA, payload.parts)
     with pytest.raises(RemoteProtocolError, match="did not come in full"):
-        channel.receive(channel.receiver(None, like()), [(delta, key(0, 0))])
+        channel.receive(channel.receiver(None, like()), Audience.all([(delta, key(0, 0))]))
 
 
 @channels
@@ -198,18 +209,19 @@ def test_a_message_of_another_kind_is_refused(name):
     channel = build(name, "identity+f64")
     part = channel.compressor.compress(vectors()[0, 0], key(1, 0)).parts
     state = channel.receiver(like(), like())
-    spoken = SPEAKS.get(type(channel), {Kind.FULL, Kind.DELTA})
+    spoken = SPEAKS[type(channel)]
     for kind in Kind:
-        heard = [(Message(kind, part), key(1, 0))]
+        heard = [(Message(kind, part), key(1, i)) for i in range(2)]
         if kind in spoken:
-            channel.receive(state, heard)
+            channel.receive(state, Audience.all(heard))
             continue
         with pytest.raises(RemoteProtocolError, match=f"a {kind.name} message"):
-            channel.receive(state, heard)
+            channel.receive(state, Audience.all(heard))
     good = min(spoken)
-    mixed = [(Message(kind, part), key(1, 0)) for kind in (good, *(set(Kind) - {good}))]
-    with pytest.raises(RemoteProtocolError):
-        channel.receive(state, mixed)
+    for kind in set(Kind) - {good}:
+        mixed = [(Message(one, part), key(1, 0)) for one in (good, kind)]
+        with pytest.raises(RemoteProtocolError):
+            channel.receive(state, Audience.all(mixed))
 
 
 @channels
@@ -221,31 +233,46 @@ def test_damaged_messages_are_refused(name, text):
         message, draw = heard[-1]
         cut = Message(message.kind, (*message.parts[:-1], message.parts[-1][:-1]))
         with pytest.raises(RemoteProtocolError):
-            channel.receive(receiver, [*heard[:-1], (cut, draw)])
+            channel.receive(receiver, Audience.all([*heard[:-1], (cut, draw)]))
 
 
-@pytest.mark.parametrize("name", ["memory", "error-feedback"])
-def test_shared_states_refuse_several_messages(name):
-    """One memory or error cannot follow n different messages."""
-    channel = build(name, "rand-k:3")
-    draws = [key(1, i) for i in range(SENDERS)]
-    with pytest.raises(SpecError, match="one message for all"):
-        channel.send(channel.sender(None, like()), vectors()[0, 0], draws)
+def states_of(state):
+    """Return the vectors a state holds."""
+    if isinstance(state, np.ndarray):
+        return [state]
+    return [v for part in state for v in states_of(part)] if isinstance(state, tuple) else []
+
+
+@pytest.mark.parametrize("name", ["memory", "error-feedback", "error-feedback, damped"])
+def test_listeners_have_states_of_their_own(name):
+    """Each listener's memory or error is that of a channel that speaks to it alone, bit for bit.
+
+    It moves only when the listener is spoken to.
+    """
+    channel, sequence = build(name, "rand-k:3+f64"), vectors()[:, 0]
+    alone = {i: channel.sender(None, like()) for i in range(SENDERS)}
+    state = channel.sender(None, like(), SENDERS)
+    for t, v in enumerate(sequence):
+        present = [i for i in range(SENDERS) if (t + i) % 3]
+        said, state = channel.send(state, v, {i: key(t, i) for i in present})
+        assert present == list(said)
+        for i in present:
+            one, alone[i] = channel.send(alone[i], v, {0: key(t, i)})
+            assert [bytes(p) for p in one[0].parts] == [bytes(p) for p in said[i].parts]
+        assert [h.tolist() for h in state] == [alone[i][0].tolist() for i in range(SENDERS)]
 
 
 def test_direct_and_marina_speak_one_message_a_key():
     """Several keys give several messages in their order; a full vector is one object for all."""
-    v, draws = vectors()[0, 0], [key(1, i) for i in range(SENDERS)]
+    v, keys = vectors()[0, 0], {i: key(1, i) for i in range(SENDERS)}
     direct = build("direct", "rand-k:3+f64")
-    messages, _ = direct.send(None, v, draws)
-    expected = [direct.compressor.compress(v, draw).dense().tolist() for draw in draws]
-    assert expected == [
-        d.tolist() for d in decoded(direct, list(zip(messages, draws, strict=True)))
-    ]
+    said, _ = direct.send(None, v, keys)
+    expected = [direct.compressor.compress(v, draw).dense().tolist() for draw in keys.values()]
+    assert expected == [d.tolist() for d in decoded(direct, [(said[i], keys[i]) for i in keys])]
     marina = build("marina", "rand-k:3+f64")
-    full, _ = marina.send(None, v, draws)
-    assert 1 == len({id(message) for message in full})
-    assert SENDERS == len(full)
+    full, _ = marina.send(None, v, keys)
+    assert 1 == len({id(message) for message in full.values()})
+    assert list(keys) == list(full)
 
 
 @texts
@@ -258,10 +285,9 @@ def test_states_keep_their_dtype_and_are_never_written(name, text, dtype):
     known.flags.writeable = False
     sequence.flags.writeable = False
     for before, after, _, estimate, _ in run(channel, sequence, known):
-        for state in (*before, *after, estimate):
-            if state is not None:
-                assert dtype == state.dtype
-                state.flags.writeable = False
+        for state in states_of((*before, *after, estimate)):
+            assert dtype == state.dtype
+            state.flags.writeable = False
 
 
 def test_a_broadcast_key_serves_every_receiver():
@@ -269,11 +295,9 @@ def test_a_broadcast_key_serves_every_receiver():
     for name in CHANNELS:
         channel = build(name, "rand-k:3+f64")
         draw = key(1, ALL)
-        (message,), _ = channel.send(channel.sender(like(), like()), vectors()[0, 0], [draw])
-        estimates = [
-            channel.receive(channel.receiver(like(), like()), [(received(message), draw)])[0]
-            for _ in range(2)
-        ]
+        said, _ = channel.send(channel.sender(like(), like()), vectors()[0, 0], {0: draw})
+        heard = Audience.all([(received(said[0]), draw)])
+        estimates = [channel.receive(channel.receiver(like(), like()), heard)[0] for _ in range(2)]
         assert estimates[0].tolist() == estimates[1].tolist()
 
 
@@ -289,3 +313,105 @@ def test_an_estimate_that_is_not_kept_may_be_overwritten(name, text):
         estimate[:] = 1e3
     unchanged = all(np.array_equal(a, b) for a, b in zip(plain, scribbled, strict=True))
     assert unchanged is not channel.keeps_estimate
+
+
+@texts
+def test_dasha_follows_its_letters(text):
+    """Dasha: m = C(h' − h − a(g − h)), g' = g + decoded m, h' = v; h⁰ = g⁰ = v⁰ in full.
+
+    The receiver's estimate is the mean of the senders' g.
+    """
+    channel, sequence = build("dasha", text), vectors()
+    for t, (before, after, heard, estimate, _) in enumerate(run(channel, sequence)):
+        assert {Kind.DELTA if t else Kind.FULL} == {message.kind for message, _ in heard}
+        for i, m in enumerate(decoded(channel, heard)):
+            h, g = before[i] or (None, None)
+            if t:
+                change = sequence[t, i] - h - channel.a * (g - h)
+                expected = channel.compressor.compress(change, key(t, i)).dense()
+                assert expected.tolist() == m.tolist()
+                np.testing.assert_allclose(after[i][1], g + m, rtol=1e-14, atol=1e-15)
+            assert sequence[t, i].tolist() == after[i][0].tolist()
+        np.testing.assert_allclose(estimate, np.mean([g for _, g in after], axis=0), atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["marina", "dasha"])
+def test_an_estimate_of_nobody_is_refused(name):
+    """Marina and dasha have no word for a round in which nobody speaks."""
+    channel = build(name, "identity+f64")
+    with pytest.raises(RemoteProtocolError, match="nobody spoke"):
+        channel.receive(channel.receiver(like(), like()), Audience([], SENDERS, 0.5))
+
+
+@pytest.mark.parametrize("name", ["direct", "memory", "error-feedback"])
+def test_a_share_of_senders_is_scaled_where_it_is_an_estimate(name):
+    """Present with probability p: the estimate adds (1/(pn)) Σ_S c, the state (α/n) Σ_S c."""
+    channel, sequence = build(name, "identity+f64"), vectors()
+    h = np.zeros(D)
+    receiver = channel.receiver(None, like())
+    for t, present in enumerate([[0, 2], [], [1], [0, 1, 2]]):
+        heard = []
+        for i in present:
+            payload = channel.compressor.compress(sequence[t, i], key(t, i))
+            kind = min(SPEAKS[type(channel)])
+            heard.append((Message(kind, payload.parts), key(t, i)))
+        total = sequence[t, present].sum(axis=0) / SENDERS
+        estimate, receiver = channel.receive(receiver, Audience(heard, SENDERS, 0.5))
+        np.testing.assert_allclose(estimate, h + total / 0.5, rtol=1e-13, atol=1e-14)
+        if name == "memory":
+            h = h + channel.alpha * total
+            np.testing.assert_allclose(receiver[0], h, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_single_memory_is_the_mean_of_what_was_told(dtype):
+    """SingleMemory: H̄ ← H̄ + (α/n) Σ_S c_i; worker i decodes with an H_i of its own."""
+    channel = SingleMemory(
+        parse_compressor("rand-k:3+f64").resolve(D, SENDERS), parse_compressor("identity"), 0.3
+    )
+    known = vectors(dtype)[0, 0]
+    state = channel.sender(known, like(dtype), SENDERS)
+    theirs = [channel.receiver(known, like(dtype)) for _ in range(SENDERS)]
+    mean, own = known, [known] * SENDERS
+    for t, v in enumerate(vectors(dtype)[:, 1]):
+        present = [i for i in range(SENDERS) if (t + i) % 3]
+        keys = {i: key(t, i) for i in present}
+        said, state = channel.send(state, v, keys)
+        c = {i: channel.compressor.compress(v - mean, keys[i]).dense() for i in present}
+        mean = mean + sum((0.3 / SENDERS * one for one in c.values()), np.zeros(D)).astype(dtype)
+        np.testing.assert_allclose(state[0], mean, atol=8 * np.finfo(dtype).eps)
+        mean = state[0]
+        for i in present:
+            heard = Audience.all([(received(said[i]), keys[i])])
+            estimate, theirs[i] = channel.receive(theirs[i], heard)
+            np.testing.assert_allclose(estimate, own[i] + c[i].astype(dtype), rtol=1e-6)
+            own[i] = theirs[i]
+            assert dtype == estimate.dtype == theirs[i].dtype == state[0].dtype
+
+
+def test_a_reset_gives_the_listener_the_single_memory_to_the_last_bit():
+    """At or after every `reset`-th round a listener's first message begins with H̄ itself."""
+    channel = SingleMemory(
+        parse_compressor("rand-k:3+f16").resolve(D, SENDERS), parse_compressor("identity"), 0.3, 4
+    )
+    state = channel.sender(like(), like(), SENDERS)
+    theirs = [channel.receiver(like(), like()) for _ in range(SENDERS)]
+    resets = {i: [] for i in range(SENDERS)}
+    # Worker 2 is away in rounds 4 to 9.
+    for t, v in enumerate(vectors(rounds=14)[:, 0]):
+        present = [i for i in range(SENDERS) if i < 2 or not 4 <= t < 10]
+        keys, before = {i: key(t, i) for i in present}, state[0]
+        said, state = channel.send(state, v, keys)
+        for i in present:
+            c = channel.compressor.compress(v - before, keys[i]).dense()
+            if said[i].kind is Kind.RESET:
+                resets[i].append(t)
+                assert before.tobytes() == bytes(said[i].parts[0])
+                assert 8 * D + 3 * 2 == said[i].payload_bytes
+                theirs[i] = before
+            heard = Audience.all([(received(said[i]), keys[i])])
+            estimate, moved = channel.receive(theirs[i], heard)
+            np.testing.assert_allclose(estimate, theirs[i] + c, rtol=1e-14, atol=1e-15)
+            np.testing.assert_allclose(moved, theirs[i] + 0.3 * c, rtol=1e-14, atol=1e-15)
+            theirs[i] = moved
+    assert {0: [4, 8, 12], 1: [4, 8, 12], 2: [10, 12]} == resets

@@ -147,7 +147,7 @@ def test_the_coin_decides_what_a_round_costs(method, way):
     """Marina's channels: all d where the round's coin says so (or nothing is known), else k."""
     played = in_memory(small(algorithm=METHODS[method]))
     direction = Direction.UP if way == "up" else Direction.DOWN
-    p, k = getattr(played.plan, f"p_{way}"), 8  # perm-k: d/n = 8
+    p, k = getattr(played.plan, way).p, 8  # perm-k: d/n = 8
 
     def tossed(round_):
         return Draw(1).at(round_=round_, direction=direction).coin(p)

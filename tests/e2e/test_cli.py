@@ -32,6 +32,34 @@ def test_list(what, family):
     assert {name for name in rows if len(name) < 12} <= printed
 
 
+@pytest.mark.parametrize("name", ["m3", "ef21-p+dcgd"])
+def test_list_one(name, family):
+    """All of one name: the same keys on the screen and in the JSON, whose row is the list's own."""
+    shown = family.run("list", "algorithms", name)
+    one = json.loads(family.run("list", "algorithms", name, "--json").out)["algorithms"]
+    rows = json.loads(family.run("list", "algorithms", "--json").out)["algorithms"]
+
+    assert [row for row in rows if row["name"] == name] == one
+    keys = {line.split()[0] for line in shown.out.splitlines() if line[0] != " "}
+    assert {*one[0], *one[0]["parameters"]} - {"parameters"} == keys
+
+
+def test_the_list_of_algorithms_fits_a_screen(family):
+    """At 100 columns no name, part or paper is cut short."""
+    family.changes["COLUMNS"] = "100"
+    done = family.run("list", "algorithms")
+    assert 100 >= max(map(len, done.out.splitlines()))
+    assert "…" not in done.out
+    printed = {line.split()[0] for line in done.out.splitlines() if line[0] != " "}
+    assert {"name", *ALGORITHMS.names()} == printed
+
+
+def test_list_of_what_is_not_there(family):
+    done = family.run("list", "algorithms", "marine")
+    assert 2 == done.code
+    assert "unknown algorithm 'marine'; did you mean 'marina'?" in done.error
+
+
 @pytest.mark.parametrize("clock", ["real", "virtual"])
 def test_run_json(clock, family):
     """--json: one object with every promised key is all of stdout; stderr is silent."""

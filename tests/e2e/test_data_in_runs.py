@@ -10,7 +10,8 @@ from sklearn.datasets import dump_svmlight_file
 
 from netcomp.data import load
 from netcomp.errors import DataError, NetcompError, RemoteProtocolError, SpecError
-from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.build import Experiment
+from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import Spec
 from netcomp.net import loops
 from support.cluster import in_memory, on_sockets, serving

@@ -14,7 +14,7 @@ import pytest
 
 import netcomp
 from netcomp.errors import NetcompError
-from netcomp.experiment.build import load_local
+from netcomp.experiment.local import load_local
 from netcomp.net import loops
 from netcomp.results.readers import read_rounds, read_summary
 from relay import Relay

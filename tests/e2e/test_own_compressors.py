@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from netcomp.errors import RemoteProtocolError, SpecError
-from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.build import Experiment
+from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import Spec
 from netcomp.net import loops
 from support.cluster import WORKERS, in_memory, serving, shares, small
@@ -88,7 +89,8 @@ def test_nothing_is_imported_without_trust(way, text, tmp_path, monkeypatch):
     welcome = experiment.welcome(0)
     ready = [load_local(welcome.model_copy(update={"worker": i})).ready for i in range(WORKERS)]
     experiment.prepare(ready)
-    plan = asdict(experiment.plan) | {way: text}
+    plan = asdict(experiment.plan)
+    plan[way]["compressor"] = text
 
     with pytest.raises(RemoteProtocolError, match=f"algorithm.{way}: .*--trust-server"):
         load_local(welcome).begin(plan)

@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 
 import netcomp
+from netcomp.algorithms import ALGORITHMS
 from netcomp.results.readers import read_rounds
-from support.cluster import METHODS, WORKERS, in_memory, on_sockets, small
+from support.cluster import (
+    EVERY_NAME,
+    LOGISTIC,
+    METHODS,
+    WORKERS,
+    in_memory,
+    of_method,
+    on_sockets,
+    small,
+)
 
 KINDS = {
     "dtype f32": {"name": "marina", "up": "rand-k:k=8", "dtype": "f32"},
@@ -19,22 +29,30 @@ KINDS = {
     "natural": {"name": "dcgd", "up": "rand-k:k=8+natural"},
     "top-k": {"name": "dcgd", "up": "top-k:k=8", "step_size": 0.1},
 }
-LOGISTIC = {"name": "logistic", "data": "breast_cancer"}
 
 
 @functools.cache
 def reference(name):
     """Return the run on the virtual clock, made once for all who compare with it."""
-    played = in_memory(small(algorithm=(METHODS | KINDS)[name]))
+    played = in_memory(of_method((EVERY_NAME | KINDS)[name]))
     assert "rounds" == played.outcome.stopped_by
     return played
 
 
-@pytest.mark.parametrize("processes", [1, 2, WORKERS])
-@pytest.mark.parametrize("method", METHODS)
+def test_every_name_is_among_the_methods():
+    """A new name in the catalogue fails here until it runs over sockets."""
+    assert set(ALGORITHMS.names()) == {table["name"] for table in EVERY_NAME.values()}
+
+
+@pytest.mark.parametrize(
+    ("processes", "loop_name"),
+    [(1, "asyncio"), (2, "uvloop"), (WORKERS, "asyncio"), (WORKERS, "uvloop")],
+    indirect=["loop_name"],
+)
+@pytest.mark.parametrize("method", EVERY_NAME)
 def test_every_method_on_every_loop_and_number_of_processes(method, processes, loop_name):
     """Model bytes and every probe over TCP equal those in memory; so does every byte counted."""
-    played = on_sockets(small(algorithm=METHODS[method]), processes)
+    played = on_sockets(of_method(EVERY_NAME[method]), processes)
 
     assert reference(method).trajectory == played.trajectory
     assert reference(method).traffic == played.traffic
@@ -49,9 +67,22 @@ def test_every_format_of_numbers(kind, loop_name):
     assert reference(kind).traffic == played.traffic
 
 
+def test_workers_are_absent_and_come_back():
+    """The runs compared have rounds with nobody, long absences, and both ways to catch up."""
+    told = {}
+    for method in ("mcm-pp", "mcm-pp by the whole"):
+        rounds = [{w: down for w, _, down in row} for _, row in reference(method).traffic[1:]]
+        assert {} in rounds
+        assert any(0 < len(row) < WORKERS for row in rounds)
+        told[method] = {down.payload_bytes for row in rounds for down in row.values()}
+    one, whole = 20 * 8, 8 * reference("mcm-pp").plan.dim
+    assert {one, 2 * 2 + 2 * one, whole + one} == told["mcm-pp by the whole"] - {0}
+    assert max(told["mcm-pp"]) < whole
+
+
 def test_the_methods_differ():
     """The comparison can fail: two methods, seeds or formats never have the same trajectory."""
-    runs = [reference(name).trajectory for name in METHODS | KINDS]
+    runs = [reference(name).trajectory for name in EVERY_NAME | KINDS]
     seeds = [in_memory(small(algorithm=METHODS["m3"], seed=seed)).trajectory for seed in (1, 2)]
 
     assert len(runs) == len({bytes_ for _, bytes_, _ in runs})
@@ -68,16 +99,15 @@ def test_real_data(method, loop_name):
 
 
 @pytest.mark.parametrize(
-    ("method", "processes"), [("gd", 1), ("marina", 2), ("m3", WORKERS), ("marina-p perm-k", 2)]
+    ("method", "processes"),
+    [("gd", 1), ("marina", 2), ("m3", WORKERS), ("marina-p perm-k", 2), ("mcm-pp", WORKERS)],
 )
 def test_processes_of_their_own(method, processes, loop_name, tmp_path, monkeypatch):
     """Workers in real processes: model.npy and the probes of rounds.jsonl are the same bytes."""
     monkeypatch.setattr("netcomp.experiment.recorder.plot_run", lambda _: [])  # they take seconds
-    tree = small(
-        algorithm=METHODS[method],
-        cluster={"processes": processes},
-        record={"dir": str(tmp_path)},
-    )
+    tree = of_method(EVERY_NAME[method])
+    tree["cluster"] |= {"processes": processes}
+    tree["record"] |= {"dir": str(tmp_path)}
 
     real = netcomp.run(tree)
     virtual = netcomp.run(tree | {"network": {"clock": "virtual"}})

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 import netcomp
-from netcomp.data import BUILTIN, load
+from netcomp.data import BUILTIN, data_folders, load
 from netcomp.draw import Draw
 from netcomp.errors import DataError, SpecError
-from netcomp.experiment.build import data_folders
 from netcomp.experiment.spec import Spec
 from netcomp.problems import Cnn
 from netcomp.results.readers import read_rounds, read_summary

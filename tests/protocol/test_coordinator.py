@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netcomp.algorithms import Choice, StepSize, compose
+from netcomp.algorithms import Choice, StepSize, compose, server_role
 from netcomp.algorithms.catalogue import ALGORITHMS
 from netcomp.errors import NotFinite, WorkerLost
 from netcomp.protocol import instructions as ins
@@ -25,21 +25,21 @@ def welcome(worker):
     return Welcome(worker=worker, workers=WORKERS, run="t", spec={}, rate=1.0, latency=0.0)
 
 
-def prepare(_ready):
-    choice = Choice(step_size=StepSize(0.5, of_theory=False), values="f64")
-    plan = ALGORITHMS.get("gd").plan(choice, D, WORKERS, smooth(1.0))
+def gd(step):
+    choice = Choice(step_size=StepSize(step, of_theory=False), values="f64")
+    return server_role(compose(ALGORITHMS.get("gd").plan(choice, D, WORKERS, smooth(1.0))))
+
+
+def coordinator(rounds=2, identify=lambda: None, probe_every=1, step=0.5, role=None):
     begin = Begin(plan={}, max_down=999, max_up=999, max_probe=999)
-    return Ground(compose(plan).server(), np.ones(D), begin, [Links()] * WORKERS)
-
-
-def coordinator(rounds=2, identify=lambda: None, probe_every=1):
+    ground = Ground(role or gd(step), np.ones(D), begin, [Links()] * WORKERS)
     return Coordinator(
         workers=WORKERS,
         seed=1,
         goals=Goals(rounds=rounds),
         probe_every=probe_every,
         welcome=welcome,
-        prepare=prepare,
+        prepare=lambda _ready: ground,
         identify=identify,
     )
 
@@ -149,17 +149,74 @@ def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
 
 def test_a_row_survives_a_round_that_cannot_begin():
     """A model that is not finite is refused by the next downlink; the row before it is kept."""
-    run, _ = gathered(rounds=9, probe_every=5)
+    run, _ = gathered(rounds=9, probe_every=5, step=4.0)
     probe(run, 1.0, 0.0)
     run.on(ins.Tick(), 0.0)
     run.on(ins.Tick(), 0.0)
     answer(run, 0, 1e308, 1.0)
     answer(run, 1, 1e308, 1.0)
-    run._state = type(run._state)(np.full(D, np.inf), run._state.down, run._state.up)
     recorded = run.on(ins.Tick(), 2.0)
     assert [ins.Record, ins.Wake] == kinds(recorded)
     assert 1 == recorded[0].record.round
+    assert np.isinf(run.model).all()
     assert [FrameKind.STOP] * WORKERS == kinds(run.on(ins.Tick(), 2.0))
     run.on(ins.Lost(0, ""), 2.0)
     outcome = run.on(ins.Lost(1, ""), 2.0)[-1].outcome
     assert isinstance(outcome.error, NotFinite)
+
+
+class Rota:
+    """A server role that only counts, and speaks to the workers on a list each round."""
+
+    def __init__(self, rota):
+        self.rota, self.heard = rota, []
+
+    def init(self, x0):
+        return x0
+
+    def downlink(self, state, draw):
+        return dict.fromkeys(self.rota[draw.round], Message(Kind.VALUE, vector(1.0)))
+
+    def aggregate(self, state, uplinks, draw):
+        self.heard.append((draw.round, list(uplinks)))
+        return state + 1
+
+    def model(self, state):
+        return state
+
+
+def test_rounds_without_any_message_take_place():
+    """A round with nobody is aggregated at its tick, and recorded with no account."""
+    role = Rota([[], [1], [], [0, 1]])
+    run, _ = gathered(rounds=4, probe_every=9, role=role)
+    probe(run, 7.0, 0.0)
+    now, records = 0.0, []
+    for t, present in enumerate(role.rota):
+        spoken = run.on(ins.Tick(), now)
+        assert [*[FrameKind.DOWNLINK] * len(present), ins.Wake] == kinds(spoken)
+        assert present == [i.worker for i in spoken[:-1]]
+        out = run.on(ins.Tick(), now)
+        for worker in present:
+            out = answer(run, worker, 1.0, now + 1.0)
+        assert [ins.Wake] == kinds(out)
+        now += 2.0
+        out = run.on(ins.Tick(), now)
+        if t == 3:
+            out = probe(run, 1.0, now)
+        records.append(out[0].record)
+    assert list(enumerate(role.rota)) == role.heard
+    assert [1, 2, 3, 4] == [record.round for record in records]
+    assert [2.0, 4.0, 6.0, 8.0] == [record.seconds for record in records]
+    assert role.rota == [[account.worker for account in record.workers] for record in records]
+    assert np.array_equal(np.ones(D) + 4, run.model)
+
+
+def test_an_answer_of_a_worker_that_was_not_spoken_to_ends_the_run():
+    """Who is absent in a round may not answer it."""
+    run, _ = gathered(role=Rota([[1], [0]]))
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.0)
+    out = run.on(ins.Answered(0, 0, Message(Kind.VALUE, vector(1.0)), 50), 1.0)
+    assert [FrameKind.STOP] * WORKERS == kinds(out)
+    assert run.stopping

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from netcomp.constants import Constant, Constants
-from netcomp.data import Dataset, equal
+from netcomp.data import Dataset, equal, load
 from netcomp.draw import Draw
 from netcomp.problems import (
     LocalOracle,
+    Logistic,
     NonconvexLogistic,
     Problem,
     QuadraticHeterogeneous,
@@ -32,6 +33,9 @@ class Case:
     @property
     def n(self) -> int:
         return len(self.oracles)
+
+    def loss(self, x: np.ndarray) -> float:
+        return float(np.mean([oracle.loss(x) for oracle in self.oracles]))
 
 
 def smooth(*local: float, **joint: float) -> Constants:
@@ -64,10 +68,19 @@ def homogeneous(d: int, n: int) -> Case:
     return _quadratic(QuadraticHomogeneous(dim=d), n)
 
 
-def logistic(d: int, n: int) -> Case:
-    rng = np.random.default_rng(2)
-    data = Dataset("toy", rng.normal(size=(10 * n, d)), rng.choice([-1.0, 1.0], 10 * n), "0")
-    problem = NonconvexLogistic()
+def _of_data(problem: Problem, data: Dataset, n: int) -> Case:
     parts = equal(data.rows, n).parts
     oracles = [problem.oracle(data.take(part), i, n, Draw(0)) for i, part in enumerate(parts)]
     return _case(problem, oracles)
+
+
+def logistic(d: int, n: int) -> Case:
+    rng = np.random.default_rng(2)
+    data = Dataset("toy", rng.normal(size=(10 * n, d)), rng.choice([-1.0, 1.0], 10 * n), "0")
+    return _of_data(NonconvexLogistic(), data, n)
+
+
+def real(name: str, n: int) -> Case:
+    """Return convex logistic regression on a built-in data set."""
+    problem = Logistic(l2=0.1)
+    return _of_data(problem, problem.prepare(load(name, [])), n)

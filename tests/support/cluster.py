@@ -18,7 +18,8 @@ import tomli_w
 
 import netcomp
 from netcomp.experiment import run as running
-from netcomp.experiment.build import Experiment, load_local
+from netcomp.experiment.build import Experiment
+from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import Spec, merged
 from netcomp.experiment.virtual import VirtualCluster
 from netcomp.net import loops
@@ -40,6 +41,8 @@ SMALL = {
 }
 """A run that needs no data and takes a moment."""
 
+_DATA = {"oracle": "minibatch:b=5", "step_size": 0.05}
+
 METHODS = {
     "gd": {"name": "gd"},
     "dcgd": {"name": "dcgd", "up": "rand-k:k=4"},
@@ -56,7 +59,69 @@ METHODS = {
     },
     "m3": {"name": "m3"},
 }
-"""Every algorithm, with each kind of compressor collection it may have."""
+"""One method of each way of speaking, with each kind of compressor collection it may have."""
+
+EVERY_NAME = METHODS | {
+    "cgd": {"name": "cgd", "up": "sign", "step_size": 0.05},
+    "ec-sgd": {"name": "ec-sgd", "up": "top-k:k=4", "schedule": "theorem-21-i"},
+    "dasha": {"name": "dasha", "up": "rand-k:k=4"},
+    "ef21": {"name": "ef21", "up": "top-k:k=4"},
+    "ef21-p": {"name": "ef21-p", "down": "top-k:k=4"},
+    "ef21-p+dcgd": {"name": "ef21-p+dcgd", "step_size": 0.02},
+    "ef21-bc": {"name": "ef21-bc", "step_size": 0.02},
+    "core": {"name": "core", "up": "sketch:m=6"},
+    "pp-marina": {"name": "pp-marina", "up": "rand-k:k=4", "participation": "uniform:r=4"},
+    **{
+        name: {"name": name, **_DATA}
+        for name in (
+            *("sgd", "qsgd", "mem-sgd", "signsgd-ef", "double-squeeze"),
+            *("artemis", "artemis-nd-direct", "artemis-nd-memory", "artemis-nd-update", "dore"),
+            *("mcm", "rand-mcm", "rand-mcm-g", "rand-mcm-pp", "rand-mcm-pp-single"),
+        )
+    },
+    "dist-ef-sgd": {"name": "dist-ef-sgd", "up": "rand-k:k=4,scaled=no", **_DATA},
+    "mcm-pp": {"name": "mcm-pp", "participation": "independent:p=0.3", **_DATA},
+    "mcm-pp by the whole": {
+        "name": "mcm-pp",
+        "participation": "independent:p=0.4",
+        "down": "rand-k:k=20",
+        "values": "f64",
+        **_DATA,
+    },
+    "rand-mcm-pp-reset": {"name": "rand-mcm-pp-reset", "down": {"reset": 3}, **_DATA},
+    "neolithic": {"name": "neolithic", **_DATA, "oracle": "accumulate:r=4,b=5"},
+    "neolithic-uni": {"name": "neolithic-uni", **_DATA, "oracle": "accumulate:r=4,b=5"},
+    "vr-diana": {"name": "vr-diana", **_DATA, "oracle": "svrg:b=5,p=0.3"},
+    "vr-marina": {"name": "vr-marina", "up": {"p": 0.3}, **_DATA, "oracle": "two-point:b=5"},
+    "vr-marina-online": {
+        "name": "vr-marina-online",
+        "up": {"p": 0.3},
+        **_DATA,
+        "oracle": "two-point:b=5,whole=50",
+    },
+    "custom": {
+        "name": "custom",
+        "up": {"channel": "dasha", "compressor": "rand-k:k=6"},
+        "down": {"channel": "memory", "compressor": "natural", "collection": "groups:2"},
+        "server_momentum": 0.5,
+        "schedule": "stairs:ratio=0.5,every=4",
+        "average": "equal",
+        "step_size": 0.05,
+    },
+}
+"""Every algorithm of the catalogue, and each way of taking part."""
+
+LOGISTIC = {"name": "logistic", "data": "breast_cancer"}
+"""A problem with rows to draw."""
+
+
+def of_method(table) -> dict:
+    """Return the small run of a method; on real data where it draws minibatches."""
+    if "b=" not in str(table.get("oracle", "")):
+        return small(algorithm=table)
+    tree = small(algorithm=table, problem=LOGISTIC)
+    del tree["problem"]["dim"]
+    return tree
 
 
 def small(**tables) -> dict:

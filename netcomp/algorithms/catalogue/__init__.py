@@ -1,14 +1,42 @@
 """The named algorithms: one short file a family, each entry with its theorem."""
 
-from netcomp.algorithms.catalogue.gradient_descent import DCGD, GD
-from netcomp.algorithms.catalogue.marina import MARINA
-from netcomp.algorithms.catalogue.marina_p import M3, MARINA_P
-from netcomp.algorithms.catalogue.shifted import DIANA
-from netcomp.algorithms.plan import Algorithm
+from netcomp.algorithms.catalogue import (
+    artemis,
+    core,
+    custom,
+    ef21,
+    feedback,
+    gradient_descent,
+    marina,
+    marina_p,
+    mcm,
+    shifted,
+)
+from netcomp.algorithms.entry import Algorithm
+from netcomp.errors import SpecError
 from netcomp.registry import Registry
 
 __all__ = ["ALGORITHMS"]
 
-ALGORITHMS: Registry[Algorithm] = Registry("algorithm")
-for _entry in (GD, DCGD, DIANA, MARINA, MARINA_P, M3):
-    ALGORITHMS.register(_entry.name, _entry)
+
+def _read(found: object, name: str) -> Algorithm:
+    if not isinstance(found, Algorithm):
+        raise SpecError("algorithm", f"{name!r} is no netcomp.algorithms.Algorithm")
+    return found
+
+
+ALGORITHMS: Registry[Algorithm] = Registry("algorithm", _read)
+for _family in (
+    gradient_descent,
+    shifted,
+    marina,
+    marina_p,
+    feedback,
+    ef21,
+    core,
+    artemis,
+    mcm,
+    custom,
+):
+    for _entry in _family.ENTRIES:
+        ALGORITHMS.register(_entry.name, _entry)

@@ -17,10 +17,12 @@ z_i with a coin of its own (l. 9–15).
 from __future__ import annotations
 
 from netcomp.algorithms import theory
-from netcomp.algorithms.plan import Algorithm, Setting, Side
+from netcomp.algorithms.entry import Algorithm, Side
+from netcomp.algorithms.rules import By
+from netcomp.algorithms.setting import Setting
 from netcomp.compressors import Chain, FloatFormat, PermK, RandK
 
-__all__ = ["M3", "MARINA_P"]
+__all__ = ["ENTRIES"]
 
 
 def _is_theorem_5_1(s: Setting) -> bool:
@@ -37,6 +39,7 @@ def _is_theorem_5_1(s: Setting) -> bool:
 
 
 def _m3_beta(s: Setting) -> float:
+    """Return β = n^(−2/3) (Thm 5.1), else min{(n/(ω_D ω_P (ω_D+1)))^(1/3), 1} (Cor. E.2)."""
     if _is_theorem_5_1(s):
         return float(s.n ** (-2 / 3))
     return theory.m3_momentum(s.omega_down, s.omega_up, s.n)
@@ -62,22 +65,27 @@ def _m3_gamma(s: Setting) -> float:
     )
 
 
-def _p_down(s: Setting) -> float:
-    return theory.marina_p_probability(s.omega_down)
+def _pl_gamma(s: Setting) -> float:
+    L, L_A, L_B, mu = (s.constant(name) for name in ("L", "L_A", "L_B", "mu"))
+    return theory.marina_p_pl_step(L, L_A, L_B, mu, s.omega_down, s.theta, s.p_down)
 
 
 MARINA_P = Algorithm(
     name="marina-p",
     summary="rarely the full model, else compressed model changes, different for each worker",
     source="MARINA-P Alg. 1",
-    theorem="Thm D.1: p = 1/(ω+1), γ = 1/(L + √((L_A²ω + L_B²θ)(1/p − 1)))",
+    theorem="Thm D.1: p = 1/(ω+1), γ = 1/(L + √((L_A²ω + L_B²θ)(1/p − 1))); preset pl: Thm D.10",
     needs=("L", "L_A", "L_B"),
-    down=Side("marina", "perm-k"),
-    collection="independent",
-    p_down=_p_down,
+    down=Side(
+        "marina",
+        "perm-k",
+        p=By(theory.marina_p_probability, "omega_down"),
+        collection="independent",
+    ),
     gamma=lambda s: theory.marina_p_step(
         s.constant("L"), s.constant("L_A"), s.constant("L_B"), s.omega_down, s.theta, s.p_down
     ),
+    presets={"pl": {"gamma": _pl_gamma}},
 )
 
 M3 = Algorithm(
@@ -86,11 +94,15 @@ M3 = Algorithm(
     source="MARINA-P Alg. 2",
     theorem="Thm 5.1 for perm-k down and rand-k:k=d/n up, else Thm E.1 with Cor. E.2",
     needs=("L", "L_A", "L_B", "L_max"),
-    down=Side("marina", "perm-k"),
-    up=Side("marina", "rand-k:k=d/n"),
-    collection="independent",
-    p_down=_p_down,
-    p_up=lambda s: theory.marina_p_probability(s.omega_up),
+    down=Side(
+        "marina",
+        "perm-k",
+        p=By(theory.marina_p_probability, "omega_down"),
+        collection="independent",
+    ),
+    up=Side("marina", "rand-k:k=d/n", p=By(theory.marina_p_probability, "omega_up")),
     beta=_m3_beta,
     gamma=_m3_gamma,
 )
+
+ENTRIES = (MARINA_P, M3)

@@ -1,70 +1,17 @@
-"""Step sizes, probabilities and momenta of the theorems, each with its source.
-
-Plain functions of plain numbers. L is the smoothness of f, L_i of f_i, L_max their maximum,
-L_rms = √(mean L_i²); L_A, L_B those of MARINA-P Assumption 4.2; n workers,
-compressor classes U(ω), B(δ) and P(θ) as in `netcomp.compressors.base`.
-"""
+"""Probabilities, momentum and steps of MARINA-P and M3."""
 
 from __future__ import annotations
 
 import math
 
 __all__ = [
-    "dcgd_step",
-    "diana_alpha",
-    "diana_step",
-    "gd_step",
     "m3_momentum",
     "m3_step",
     "m3_step_perm_k",
+    "marina_p_pl_step",
     "marina_p_probability",
     "marina_p_step",
-    "marina_probability",
-    "marina_step",
 ]
-
-
-def gd_step(L: float) -> float:
-    """Return 1/L: gradient descent (MARINA-P §1.1)."""
-    return 1.0 / L
-
-
-def dcgd_step(L: float, omega: float, n: int) -> float:
-    """Return 1/(L(1 + 2ω/n)): distributed compressed gradient descent, unbiased C.
-
-    Not in the five papers for n > 1 and unbiased C: Khirirat, Feyzmahdavian, Johansson,
-    arXiv 1806.06573, in the form of Gorbunov, Hanzely, Richtárik, arXiv 1905.11261. L bounds
-    every L_i.
-    """
-    return 1.0 / (L * (1.0 + 2.0 * omega / n))
-
-
-def diana_alpha(omega: float) -> float:
-    """Return α = 1/(1 + ω), the learning rate of the shifts (DIANA, arXiv 1901.09269)."""
-    return 1.0 / (1.0 + omega)
-
-
-def diana_step(L: float, omega: float, n: int) -> float:
-    """Return 1/(10 L √(1 + ω/n) (2 + ω)): DIANA for non-convex f, full gradients.
-
-    The step of VR-DIANA (Horváth et al., arXiv 1904.05115) for one sample a worker, m = 1,
-    which MARINA A.1.2 uses in its experiments. L bounds every L_i.
-    """
-    return 1.0 / (10.0 * L * math.sqrt(1.0 + omega / n) * (2.0 + omega))
-
-
-def marina_probability(density: float, omega: float, d: int) -> float:
-    """Return p = ζ_Q/d (MARINA Cor. 2.1), or 1/(1 + ω) where C is dense.
-
-    A dense quantizer has ζ_Q = d, and p = 1 would make marina gd: there the balance of
-    sent bits is not one of coordinates, and marina-p's p = 1/(1 + ω) is taken instead.
-    """
-    return density / d if density < d else 1.0 / (1.0 + omega)
-
-
-def marina_step(L_rms: float, omega: float, p: float, n: int) -> float:
-    """Return 1/(L (1 + √((1−p) ω / (p n)))), L² = mean L_i² (MARINA Thm 2.1)."""
-    return 1.0 / (L_rms * (1.0 + math.sqrt((1.0 - p) * omega / (p * n))))
 
 
 def marina_p_probability(omega: float) -> float:
@@ -78,6 +25,14 @@ def marina_p_step(L: float, L_A: float, L_B: float, omega: float, theta: float, 
     With θ = 0 (perm-k) it is the step of Thm 4.6.
     """
     return 1.0 / (L + math.sqrt((L_A**2 * omega + L_B**2 * theta) * (1.0 / p - 1.0)))
+
+
+def marina_p_pl_step(
+    L: float, L_A: float, L_B: float, mu: float, omega: float, theta: float, p: float
+) -> float:
+    """Return min{1/(L + √(2(L_A² ω_P + L_B² θ)(1/p − 1))), p/(2μ)} (MARINA-P Thm D.10)."""
+    root = math.sqrt(2.0 * (L_A**2 * omega + L_B**2 * theta) * (1.0 / p - 1.0))
+    return min(1.0 / (L + root), p / (2.0 * mu))
 
 
 def m3_step_perm_k(L: float, L_A: float, L_B: float, L_max: float, n: int) -> float:

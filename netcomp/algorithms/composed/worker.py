@@ -1,0 +1,120 @@
+"""One worker's role of a composition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from netcomp.algorithms.composed.composition import Composition, template
+from netcomp.algorithms.composed.several import several, unpacked
+from netcomp.algorithms.estimators import TwoPoint
+from netcomp.channels import Audience, Marina, Memory
+from netcomp.channels.base import Spoken
+from netcomp.draw import Draw
+from netcomp.errors import RemoteProtocolError
+from netcomp.roles import Array, Kind, Message, Oracle
+
+__all__ = ["ComposedWorker", "WorkerState"]
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """z_i and the channels' and the estimator's states; w_i lives in the down channel's.
+
+    `before` is z_i of the last round, kept for two-point estimators only; `x` the worker's
+    own model where the downlink carries updates; `round` the newest one it has heard.
+    """
+
+    z: Array
+    down: Any
+    up: Any
+    memory: Any = None
+    before: Array | None = None
+    x: Array | None = None
+    round: int = 0
+
+
+@dataclass(frozen=True)
+class ComposedWorker:
+    """Hears the model or its update, takes the momentum step, speaks the gradient there."""
+
+    parts: Composition
+    worker: int
+
+    def init(self, x0: Array) -> WorkerState:
+        """Return w⁰ = z⁰ = x⁰ and the channels' first states."""
+        parts, like = self.parts, template(x0)
+        carries_model = parts.down_carries == "model"
+        return WorkerState(
+            z=x0,
+            down=parts.down.receiver(x0 if carries_model else None, like),
+            up=parts.up.sender(None, like),
+            memory=parts.estimator.start(),
+            x=None if carries_model else x0,
+        )
+
+    def step(
+        self, state: WorkerState, message: Message, oracle: Oracle, draw: Draw
+    ) -> tuple[WorkerState, Message]:
+        """Answer one downlink message."""
+        if draw.round > 0:
+            state = self._heard(state, message, draw)
+        elif message.kind is not Kind.START:
+            raise RemoteProtocolError(f"round 0 began with a {message.kind.name} message")
+        parts, key = self.parts, self.parts.up_key(draw, self.worker)
+        whole = parts.up.sends_whole(state.up, key)
+        keys = [key] if whole else parts.participation.keys(parts.workers, self.worker, key)
+        if not keys:
+            return state, Message(Kind.SILENT)
+        named = dict(enumerate(keys))
+        if isinstance(parts.estimator, TwoPoint) and not whole:
+            said, up = self._change(parts.estimator, state, oracle, key, named)
+            return replace(state, up=up), several(list(said.values()))
+        gradient, memory = parts.estimator.gradient(state.memory, oracle, state.z, key)
+        if parts.up_carries == "step":
+            gradient = parts.step(draw.round) * gradient
+        said, up = parts.up.send(state.up, gradient, named)
+        return replace(state, up=up, memory=memory), several(list(said.values()))
+
+    def _change(
+        self,
+        estimator: TwoPoint,
+        state: WorkerState,
+        oracle: Oracle,
+        key: Draw,
+        named: dict[int, Draw],
+    ) -> Spoken:
+        up = self.parts.up
+        assert isinstance(up, Marina) and state.before is not None  # noqa: S101, PT018 — checked
+        change = estimator.change(oracle, state.z, state.before, key)
+        return up.send_change(state.up, change, named)
+
+    def _heard(self, state: WorkerState, message: Message, draw: Draw) -> WorkerState:
+        parts = self.parts
+        heard, down = self._decoded(state, message, draw)
+        x = state.x
+        if x is not None:
+            carries_steps = "step" in (parts.down_carries, parts.up_carries)
+            gamma = 1.0 if carries_steps else parts.step(draw.round - 1)
+            heard = x = x - gamma * heard
+        z = heard if parts.beta == 1.0 else parts.beta * heard + (1.0 - parts.beta) * state.z
+        before = state.z if parts.estimator.two_point else None
+        return replace(state, z=z, down=down, before=before, x=x, round=draw.round)
+
+    def _decoded(self, state: WorkerState, message: Message, draw: Draw) -> tuple[Array, Any]:
+        """Return what the down channel says, of every round that was missed where some were."""
+        parts, listener = self.parts, self.parts.listener(self.worker)
+        rounds = [draw.round]
+        if message.kind is Kind.RESET and isinstance(parts.down, Memory) and not parts.catches_up:
+            raise RemoteProtocolError("a RESET message to a worker that has missed nothing")
+        if parts.catches_up and message.kind is not Kind.RESET:
+            rounds = [
+                t
+                for t in range(state.round + 1, draw.round + 1)
+                if parts.participation.hearers(parts.workers, draw.at(round_=t))
+            ]
+        down, heard = state.down, state.z
+        for t, one in zip(rounds, unpacked(message, len(rounds)), strict=True):
+            key = parts.down_key(draw.at(round_=t), listener)
+            heard, down = parts.down.receive(down, Audience.all([(one, key)]))
+        return heard, down
