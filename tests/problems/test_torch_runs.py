@@ -35,7 +35,7 @@ def test_torch_is_only_imported_when_a_module_is_asked_for():
     """Neither the packages, nor a spec of the CNN, nor its listing load it."""
     command = (
         "import sys, netcomp.problems.torch; from netcomp.experiment.spec import Spec;"
-        "from netcomp.cli.listing import _problems; _problems();"
+        "from netcomp.cli.listing import _problems; _problems(None);"
         "Spec.parse({'problem': {'name': 'cnn', 'data': 'digits'}}); print('torch' in sys.modules)"
     )
     done = subprocess.run(
@@ -163,7 +163,7 @@ def test_layers_come_from_the_module(tmp_path):
     result = on_virtual(tmp_path)
     sizes = [72, 8, 1152, 16, 2560, 10]
     plan = result.summary["resolved"]
-    assert f"layers:sizes={'/'.join(map(str, sizes))}(top-k:k=10%+f32)" == plan["up"]
+    assert f"layers:sizes={'/'.join(map(str, sizes))}(top-k:k=10%+f32)" == plan["up"]["compressor"]
     kept = sum(max(1, round(size / 10)) for size in sizes)
     assert 4 * 2 * 4 * kept < result.summary["uplink"]["payload_bytes"] < 4 * 2 * 7 * kept
 
