@@ -22,7 +22,8 @@ from typing import Any
 from netcomp.algorithms import ALGORITHMS
 from netcomp.experiment.compare import contestants
 from netcomp.experiment.run import execute
-from netcomp.experiment.spec import Spec, load_spec, merged
+from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import load_spec, merged
 
 EXPONENTS = range(-2, 13)
 UPLINKS = tuple(

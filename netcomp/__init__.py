@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from netcomp.experiment.compare import Comparison, compare
     from netcomp.experiment.recorder import Result
     from netcomp.experiment.run import run
-    from netcomp.experiment.spec import Spec, load_spec
+    from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import load_spec
 
 __all__ = ["Comparison", "Result", "Spec", "__version__", "compare", "load_spec", "run"]
 
@@ -28,7 +29,7 @@ _HOMES = {
     "compare": "netcomp.experiment.compare",
     "Result": "netcomp.experiment.recorder",
     "Spec": "netcomp.experiment.spec",
-    "load_spec": "netcomp.experiment.spec",
+    "load_spec": "netcomp.experiment.tree",
     "run": "netcomp.experiment.run",
 }
 

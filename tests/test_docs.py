@@ -20,7 +20,8 @@ from netcomp.draw import Purpose
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.compare import contestants
 from netcomp.experiment.local import load_local
-from netcomp.experiment.spec import DownSpec, Spec, UpSpec, merged
+from netcomp.experiment.spec import DownSpec, Spec, UpSpec
+from netcomp.experiment.tree import merged
 from netcomp.problems import PROBLEMS
 from netcomp.protocol.session import _DOCUMENT_LIMITS, CATEGORIES
 from netcomp.results.summary import SUMMARY_KEYS

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.bandwidth.grid import Cell, run_grid
 from benchmarks.machine import folder
-from netcomp.experiment.spec import load_spec
+from netcomp.experiment.tree import load_spec
 
 RATES = ("0.1 Mbit/s", "1 Mbit/s", "10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")
 QUICK = RATES[::2]

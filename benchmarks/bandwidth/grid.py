@@ -14,7 +14,8 @@ from rich.table import Table
 from benchmarks.machine import describe
 from netcomp.experiment.compare import contestants
 from netcomp.experiment.run import execute
-from netcomp.experiment.spec import Spec, merged
+from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import merged
 from netcomp.results.format import format_seconds
 from netcomp.results.plots import plot_heat_map
 

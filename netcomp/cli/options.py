@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from netcomp.errors import SpecError
-from netcomp.experiment.spec import load_spec, merged, override
+from netcomp.experiment.tree import load_spec, merged, override
 from netcomp.results.jsonable import dumps
 
 __all__ = [

@@ -11,7 +11,8 @@ from typing import Any
 from netcomp.errors import NetcompError, SpecError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.run import execute
-from netcomp.experiment.spec import AlgorithmSpec, Spec, merged, override
+from netcomp.experiment.spec import AlgorithmSpec, Spec
+from netcomp.experiment.tree import merged, override
 from netcomp.results.jsonable import dumps
 from netcomp.results.plots import plot_comparison
 from netcomp.results.report import ranked

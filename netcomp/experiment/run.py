@@ -15,7 +15,8 @@ from netcomp.experiment.build import Experiment
 from netcomp.experiment.cluster import run_local
 from netcomp.experiment.local import load_local
 from netcomp.experiment.recorder import Recorder, Result
-from netcomp.experiment.spec import Spec, load_spec
+from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import load_spec
 from netcomp.experiment.virtual import VirtualCluster
 from netcomp.net import loops
 from netcomp.net.server import Server

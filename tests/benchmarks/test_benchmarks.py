@@ -14,7 +14,8 @@ from benchmarks.links.transfers import Case, frame_bytes
 from benchmarks.machine import describe
 from netcomp.data import load
 from netcomp.experiment.compare import contestants
-from netcomp.experiment.spec import Spec, load_spec, merged
+from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import load_spec, merged
 from netcomp.link import parse_rate
 
 BENCHMARKS = Path(memory.__file__).parent

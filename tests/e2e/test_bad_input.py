@@ -14,7 +14,7 @@ import threading
 import numpy as np
 import pytest
 
-from netcomp.experiment.spec import load_spec
+from netcomp.experiment.tree import load_spec
 from netcomp.net import loops
 from netcomp.wire.documents import Hello, encode
 from netcomp.wire.frames import VERSION, FrameKind, header

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import netcomp
-from netcomp.experiment.spec import load_spec
+from netcomp.experiment.tree import load_spec
 from netcomp.net import loops
 from support.cluster import METHODS, WORKERS, in_memory, on_sockets, over_sockets, serving, small
 

@@ -20,7 +20,8 @@ import netcomp
 from netcomp.experiment import run as running
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.local import load_local
-from netcomp.experiment.spec import Spec, merged
+from netcomp.experiment.spec import Spec
+from netcomp.experiment.tree import merged
 from netcomp.experiment.virtual import VirtualCluster
 from netcomp.net import loops
 from netcomp.net.connection import Connection
