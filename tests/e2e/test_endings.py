@@ -21,6 +21,7 @@ from relay import Relay
 from support.cluster import (
     ENDLESS,
     METHODS,
+    WATCHDOG,
     in_memory,
     serving,
     small,
@@ -250,7 +251,10 @@ def free_port():
 
 def test_a_worker_waits_for_its_server(monkeypatch, loop_name):
     """A worker that found no server tries again, and is in the run when there is one."""
-    port = free_port()
+    # Bound, not listened on: whoever dials is refused, and nobody else can take it.
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
 
     async def scenario():
         tried = asyncio.Event()
@@ -262,7 +266,9 @@ def test_a_worker_waits_for_its_server(monkeypatch, loop_name):
         early = asyncio.create_task(
             netcomp.net.worker.run_slots("127.0.0.1", port, load_local, version=version, slots=2)
         )
-        await tried.wait()
+        async with asyncio.timeout(WATCHDOG):
+            await tried.wait()
+        held.close()
         async with serving(TREE, port=port) as cluster:
             return await cluster.played(), await early
 
