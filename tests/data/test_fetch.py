@@ -81,9 +81,12 @@ def serving(site):
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         site.url = f"http://127.0.0.1:{server.server_port}"
-        yield site
-        server.shutdown()
-        thread.join()
+        try:
+            yield site
+        finally:
+            # Also when the fetch is refused: the thread would spin on a closed socket for ever.
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(autouse=True)
