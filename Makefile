@@ -19,8 +19,8 @@ $(STAMP): pyproject.toml
 run: $(STAMP)  ## the main job: five methods over a 1/10 Mbit/s link, ranked
 	$(BIN)/netcomp compare benchmarks/asymmetric.toml
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## all tests, on all cores
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(STAMP)  ## style, types, and that imports run downward
 	$(BIN)/ruff check .
