@@ -17,7 +17,7 @@ positions (the form of `netcomp.coding.gaps` with d = count); the k other symbol
 those above c less 1, of an alphabet that is 1 smaller: for b = 0 n bytes in one of the forms
 0 to 4, for b = 1 form 0 without its first byte. The positions take what lies between.
 
-**Mostly 0.** As numbers of `netcomp.coding.few` the others have ⌈log2(alphabet − 1)⌉ bits.
+**Mostly 0.** As symbols of `netcomp.coding.few` the others are below alphabet − 1.
 
 **rANS.** A frequency table (`netcomp.coding.model`); varint L, the number of lanes; L states
 of 4 bytes; words of 2 bytes to the end; all little-endian. Symbols become numbers by their
@@ -50,7 +50,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.bits import pack_bits, packed_bytes, unpack_bits
-from netcomp.coding.few import MAX_FEW, decode_few, encode_few, like_random
+from netcomp.coding.few import MAX_FEW, MAX_SYMBOLS, decode_few, encode_few, like_random
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.coding.groups import (
     MAX_NUMBERS,
@@ -71,10 +71,10 @@ MAX_ALPHABET: Final = 1 << 16
 _RAW, _SAME, _MOSTLY, _MOSTLY_LONG, _FEW = 0, 1, 8, 126, 128
 _LONG_FROM = 59
 _FEW_LONG_FROM = 128
+_FEW_VALUES = 9
 _MODES = {1: 2, 2: 3, 4: 4}
 _SIZES = {mode: size for size, mode in _MODES.items()}
 _RARE = 8
-_SURE = 256
 _SAMPLE = 1 << 12
 _LEAST_STATE = 1 << 16
 _BYTE = 256
@@ -169,9 +169,7 @@ def _decode_mostly(
         if k == 0:
             k, at = read_varint(view, 1)
             k += _FEW_LONG_FROM
-        positions, rest = decode_few(view[at:], _width(max(alphabet - 1, 1)), k, count)
-        if int(rest.max()) >= alphabet - 1:
-            raise RemoteProtocolError(f"a symbol is not below {alphabet}")
+        positions, rest = decode_few(view[at:], alphabet - 1, k, count)
         return 0, positions, (rest + 1).astype(_dtype(alphabet))
     common, at = ((mode - _MOSTLY) // 2, 1) if mode < _MOSTLY_LONG else read_varint(view, 1)
     others, at = read_varint(view, at)
@@ -231,15 +229,13 @@ def _shortest(
     positions: NDArray[np.int64], others: Symbols, common: int, count: int, alphabet: int
 ) -> bytes:
     k = positions.size
-    if common != 0 or k > MAX_FEW:
+    if common != 0 or k > MAX_FEW or alphabet - 1 > MAX_SYMBOLS:
         return _encode_mostly(positions, others, common, count, alphabet)
     long = k >= _FEW_LONG_FROM
     head = bytes([_FEW]) + write_varint(k - _FEW_LONG_FROM) if long else bytes([_FEW + k])
-    few = head + encode_few(positions, others - 1, _width(alphabet - 1), count)
-    # Of two others, neither rare, hardly anything is saved, and of a few hundred gaps the best
-    # divisor saves less than beginning the pieces at a byte costs.
-    share = np.count_nonzero(others == 1) / k
-    if k <= _SURE and alphabet == 3 and 1 / 4 <= share <= 3 / 4 and like_random(positions, count):  # noqa: PLR2004
+    few = head + encode_few(positions, others - 1, alphabet - 1, count)
+    # Nothing beats counting but for positions that flock together and symbols of many values.
+    if alphabet <= _FEW_VALUES and like_random(positions, count):
         return few
     return min(few, _encode_mostly(positions, others, common, count, alphabet), key=len)
 

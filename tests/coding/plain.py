@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import ceil, comb, log2
 
 
 def bit_string(data: bytes) -> str:
@@ -56,18 +57,49 @@ def indices(data: bytes, k: int, d: int) -> list[int]:
     return out
 
 
-def few(data: bytes, k: int, n: int, e: int) -> list[tuple[int, int]]:
-    """Follow the module docstring of few, line by line: (position, number)."""
+def subset(number: int, k: int, n: int) -> list[int]:
+    """Follow the module docstring of ranks: the largest position is the largest p that fits."""
+    out = []
+    for i in range(k, 0, -1):
+        out.append(max(p for p in range(n) if comb(p, i) <= number))
+        number -= comb(out[-1], i)
+    return out[::-1]
+
+
+def few(data: bytes, k: int, n: int, m: int) -> list[tuple[int, int]]:
+    """Follow the module docstrings of few and ranks, line by line: (position, symbol)."""
+    positions = None
+    if k > 192:
+        positions, data = rice(data, k, n)
+    number, left, counts = int.from_bytes(data, "little"), k, []
+    while left and len(counts) < m - 1:
+        number, c = divmod(number, 2 ** ceil(log2(left + 1)))
+        counts.append(c)
+        left -= c
+    if positions is None:
+        number, which = divmod(number, comb(n, k))
+        positions = subset(which, k, n)
+    symbols, places = [m - 1] * k, list(range(k))
+    for value, c in enumerate(counts):
+        number, which = divmod(number, comb(len(places), c))
+        for place in [places[at] for at in subset(which, c, len(places))]:
+            symbols[place] = value
+            places.remove(place)
+    assert number == 0
+    return list(zip(positions, symbols, strict=True))
+
+
+def rice(data: bytes, k: int, n: int) -> tuple[list[int], bytes]:
+    """Return (the positions, the bytes after them)."""
     w = max([w for w in range(32) if 2**w * 128 * k <= 123 * (n - k)], default=0)
     bits = bit_string(data)
-    out, last = [], -1
-    zeros = bits[k * (w + e) :].split("1")
+    out, last, at = [], -1, k * w
     for i in range(k):
-        field = int("0" + bits[i * (w + e) : (i + 1) * (w + e)], 2)
-        r, number = divmod(field, 2**e)
-        last += 1 + len(zeros[i]) * 2**w + r
-        out.append((last, number))
-    return out
+        r, q = int("0" + bits[i * w : (i + 1) * w], 2), bits.index("1", at) - at
+        at += q + 1
+        last += 1 + q * 2**w + r
+        out.append(last)
+    return out, data[-(-at // 8) :]
 
 
 def normalised(weights: list[int]) -> list[int]:
@@ -112,7 +144,7 @@ def symbols(data: bytes, count: int, alphabet: int) -> list[int]:
             k, rest = varint(rest)
             k += 128
         out = [0] * count
-        for i, s in few(rest, k, count, (alphabet - 2).bit_length()):
+        for i, s in few(rest, k, count, alphabet - 1):
             out[i] = s + 1
         return out
     if mode >= 8:
