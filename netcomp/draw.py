@@ -33,10 +33,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALL", "MAX_BOUND", "Direction", "Draw", "Purpose", "Stream"]
+__all__ = ["ALL", "MAX_BOUND", "MAX_SEED", "Direction", "Draw", "Purpose", "Stream"]
 
 ALL: Final = 0xFFFF_FFFF
 """The worker number of a draw that all workers share."""
+
+MAX_SEED: Final = 2**63
+"""Every seed is below it."""
 
 MAX_BOUND: Final = 2**31 - 1
 """The largest bound of `Stream.below`, hence the largest dimension."""
@@ -65,6 +68,7 @@ class Purpose(IntEnum):
     SPLIT = 8
     DATA = 9
     MODULE = 10
+    LINK = 11
 
 
 class Direction(IntEnum):
