@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,12 +17,21 @@ from netcomp.cli.listing import details
 from netcomp.compressors import COMPRESSORS, parse_compressor
 from netcomp.constants import CONSTANTS
 from netcomp.data import BUILTIN, SPLITS
-from netcomp.draw import Purpose
+from netcomp.draw import Draw, Purpose
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.compare import contestants
 from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import DownSpec, Spec, UpSpec
 from netcomp.experiment.tree import merged
+from netcomp.link import (
+    LATE_SECONDS,
+    LATE_SHARE,
+    MAX_STEPS,
+    OPPORTUNITY,
+    PROFILES,
+    SPEEDS,
+    parse_speed,
+)
 from netcomp.problems import PROBLEMS
 from netcomp.protocol.session import _DOCUMENT_LIMITS, CATEGORIES
 from netcomp.results.summary import SUMMARY_KEYS
@@ -149,8 +159,10 @@ def test_every_built_in_data_set_is_named_with_its_size(name):
 
 
 @pytest.mark.parametrize("key", SUMMARY_KEYS)
-def test_every_key_of_the_json_output_is_in_the_readme(key):
+def test_every_key_of_the_json_output_is_in_the_readme_or_on_its_page(key):
     keys = " ".join(row[0] for row in table(section(README, "What a run leaves")))
+    # What says whether the links can be believed is explained where they are.
+    keys += " ".join(row[0] for row in table(section(LINKS, "Lag")))
     assert f"`{key}`" in keys
 
 
@@ -388,3 +400,30 @@ TOLD = sorted(set(re.findall(r"`make (\w+)`", (ROOT / "CONTRIBUTING.md").read_te
 @pytest.mark.parametrize("command", TOLD)
 def test_the_makefile_has_the_commands_told(command):
     assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+# Links
+
+
+LINKS = DOCS / "link-model.md"
+
+
+def test_every_profile_is_documented_with_its_numbers_and_source():
+    rows = {row[0].strip("`"): row[1:] for row in table(section(LINKS, "Profiles"))[1:]}
+    assert {name: [*astuple(one)] for name, one in PROFILES.items()} == rows
+
+
+@pytest.mark.parametrize("name", sorted(SPEEDS))
+def test_every_way_to_write_a_speed_is_documented_by_an_example(name):
+    shown = [row[0].strip('`"') for row in table(section(DOCS / "spec.md", "[network]"))]
+    (example,) = [text for text in shown if text.startswith(f"{name}:")]
+    if name != "trace":
+        parse_speed(example, "network.uplink", Draw(1))
+
+
+def test_the_limits_of_traces_and_lag_are_as_documented():
+    text = " ".join(LINKS.read_text().split())
+    assert f"more than {MAX_STEPS} steps" in text
+    assert f"each {OPPORTUNITY} bytes" in text
+    assert f"both {1000 * LATE_SECONDS:g} ms and {100 * LATE_SHARE:g} %" in text
+    assert f"at most {MAX_STEPS} steps" in WIRE.read_text()

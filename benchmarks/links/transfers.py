@@ -22,7 +22,8 @@ from typing import Any
 from netcomp.errors import NetcompError
 from netcomp.link import Link
 from netcomp.net import loops
-from netcomp.net.connection import Connection, clock
+from netcomp.net.alarm import clock
+from netcomp.net.connection import Connection
 from netcomp.protocol.session import Event, Side
 from netcomp.roles import Kind, Message
 from netcomp.wire.documents import Begin, Hello, Ready, Stop, Welcome, encode

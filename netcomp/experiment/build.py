@@ -30,7 +30,7 @@ from netcomp.experiment.local import DTYPES, Oracles, layers_told
 from netcomp.experiment.spec import Spec
 from netcomp.protocol.coordinator import Ground
 from netcomp.protocol.round import Links
-from netcomp.wire.documents import Begin, Ready, Welcome
+from netcomp.wire.documents import Begin, Ready, Welcome, steps_of
 from netcomp.wire.messages import VECTOR_OVERHEAD
 
 __all__ = ["Experiment"]
@@ -55,7 +55,10 @@ class Experiment:
         """Prepare `spec` to run, called `run` in its folder's name: the algorithm's unless told."""
         self.spec = spec
         self.run = run or ALGORITHMS.get(spec.algorithm.name).name
-        self.links = [Links(up, down) for up, down in spec.network.links(spec.cluster.workers)]
+        pairs = spec.network.links(spec.cluster.workers, spec.seed)
+        self.links = [Links(up, down) for up, down in pairs]
+        self.ports = spec.network.ports(pairs)
+        self.compute_seconds = spec.cluster.compute_seconds
         self.plan: Plan | None = None
         self.constants: Constants | None = None
         self.dropped = 0
@@ -110,6 +113,8 @@ class Experiment:
             },
             rate=links.up.rate,
             latency=links.down.latency,
+            jitter=links.down.jitter,
+            trace=steps_of(links.up.trace),
         )
 
     def prepare(self, ready: Sequence[Ready]) -> Ground:

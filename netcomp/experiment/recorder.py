@@ -10,6 +10,7 @@ from typing import Any
 from netcomp.errors import NetcompError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.spec import Spec
+from netcomp.link import Lag
 from netcomp.protocol.instructions import Outcome
 from netcomp.results.events import Overhead, RoundRecord
 from netcomp.results.ledger import Ledger
@@ -122,7 +123,13 @@ class Recorder:
     # The end
 
     def finish(
-        self, outcome: Outcome, overhead: Overhead, *, consistent: bool, model: Array | None
+        self,
+        outcome: Outcome,
+        overhead: Overhead,
+        *,
+        consistent: bool,
+        lag: Lag,
+        model: Array | None,
     ) -> Result:
         """Close the display and the run folder; return what became of the run."""
         if self._progress is not None:
@@ -136,6 +143,7 @@ class Recorder:
             algorithm=self._spec.algorithm.name,
             stopped_by=outcome.stopped_by,
             consistent=consistent,
+            lag=lag,
             problem=self._spec.problem.name + (f" on {data}" if data else ""),
             network=self._spec.network.label(),
             target=self._target(ledger),

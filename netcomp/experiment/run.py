@@ -10,6 +10,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from netcomp.draw import Draw
 from netcomp.errors import NetcompError, SpecError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.cluster import run_local
@@ -18,6 +19,7 @@ from netcomp.experiment.recorder import Recorder, Result
 from netcomp.experiment.spec import Spec
 from netcomp.experiment.tree import load_spec
 from netcomp.experiment.virtual import VirtualCluster
+from netcomp.link import Lag
 from netcomp.net import loops
 from netcomp.net.server import Server
 from netcomp.net.worker import run_slots
@@ -70,12 +72,14 @@ def execute(
             cluster = VirtualCluster(experiment, coordinator, recorder)
             with loops.on_signals_without_loop(cluster.interrupt):
                 outcome = cluster.run(__version__)
-            overhead, consistent = cluster.overhead, cluster.consistent
+            overhead, consistent, lag = cluster.overhead, cluster.consistent, Lag()
         else:
-            server = Server(coordinator, experiment.links, recorder)
+            server = _server(experiment, coordinator, recorder)
             outcome = loops.run(run_local(server, spec.cluster.slots), server.interrupt)
-            overhead, consistent = server.overhead, server.consistent
-    return recorder.finish(outcome, overhead, consistent=consistent, model=coordinator.model)
+            overhead, consistent, lag = server.overhead, server.consistent, server.lag
+    return recorder.finish(
+        outcome, overhead, consistent=consistent, lag=lag, model=coordinator.model
+    )
 
 
 def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str], None]) -> Result:
@@ -89,14 +93,18 @@ def serve(spec: Spec, host: str, port: int, *, show: bool, note: Callable[[str],
     experiment = Experiment(spec)
     recorder = Recorder(experiment, show=show, keep=True, note=note)
     coordinator = _coordinator(experiment)
-    server = Server(coordinator, experiment.links, recorder)
+    server = _server(experiment, coordinator, recorder)
     try:
         with threadpool_limits(1):
             outcome = loops.run(server.run(host, port, recorder.invite), server.interrupt)
     except OSError as error:
         raise NetcompError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
     return recorder.finish(
-        outcome, server.overhead, consistent=server.consistent, model=coordinator.model
+        outcome,
+        server.overhead,
+        consistent=server.consistent,
+        lag=server.lag,
+        model=coordinator.model,
     )
 
 
@@ -132,6 +140,11 @@ def work(
             )
     except OSError as error:
         raise NetcompError(f"no server at {host}:{port}: {error.strerror or error}") from None
+
+
+def _server(experiment: Experiment, coordinator: Coordinator, recorder: Recorder) -> Server:
+    draw = Draw(experiment.spec.seed)
+    return Server(coordinator, experiment.links, recorder, experiment.ports, draw)
 
 
 def _coordinator(experiment: Experiment) -> Coordinator:

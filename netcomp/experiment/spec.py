@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Annotated, Any, Final, Literal
 
@@ -18,8 +18,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from netcomp.algorithms import ALGORITHMS, Choice, SideChoice, StepSize
 from netcomp.compressors import parse_compressor
 from netcomp.data import Own, Preparation, check_name, parse_split
+from netcomp.draw import MAX_SEED
 from netcomp.errors import SpecError
-from netcomp.link import Link, parse_bytes, parse_rate, parse_seconds
+from netcomp.experiment.network import LinkSpec, NetworkSpec, ServerLinkSpec, Table, each
+from netcomp.link import parse_bytes, parse_seconds
 from netcomp.problems import PROBLEMS, Problem
 from netcomp.protocol.goals import Goals
 
@@ -27,15 +29,20 @@ __all__ = [
     "ENOUGH_ROUNDS",
     "AlgorithmSpec",
     "ClusterSpec",
+    "LinkSpec",
     "NetworkSpec",
     "ProblemSpec",
     "RecordSpec",
+    "ServerLinkSpec",
     "Spec",
     "StopSpec",
 ]
 
 DEFAULT_DATA: Final = "digits-pairs"
 """What the default problem, nonconvex-logistic, is posed on where neither is named."""
+
+MEASURED: Final = "measured"
+"""The `cluster.compute` that takes the time this machine takes."""
 
 ENOUGH_ROUNDS: Final = 10_000
 """The budget of a run that has neither stop.rounds nor stop.seconds."""
@@ -45,12 +52,6 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # What pydantic adds to the place of an error in a value that may be one thing or another.
 _UNION_MEMBERS = frozenset({"str", "int", "float", "list[str]"})
-
-
-class _Table(BaseModel):
-    """A table of the spec: unknown keys are refused by name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProblemSpec(BaseModel):
@@ -92,11 +93,16 @@ class ProblemSpec(BaseModel):
             )
 
 
-class ClusterSpec(_Table):
-    """How many logical workers there are, and over how many processes `run` spreads them."""
+class ClusterSpec(Table):
+    """How many logical workers there are, and over how many processes `run` spreads them.
+
+    `compute` is what a worker's answer costs on the virtual clock: a time, "measured", or a
+    list with one a worker; on the real clock it costs what it costs.
+    """
 
     workers: Annotated[int, Field(ge=1, le=100_000)] = 5
     processes: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    compute: str | list[str] = "0 s"
 
     @property
     def slots(self) -> list[int]:
@@ -107,8 +113,14 @@ class ClusterSpec(_Table):
             for process in range(processes)
         ]
 
+    @property
+    def compute_seconds(self) -> list[float | None]:
+        """Return each worker's seconds for an answer, None where they are to be measured."""
+        pairs = each(self.compute, self.workers, "cluster.compute")
+        return [None if text == MEASURED else parse_seconds(text, field) for field, text in pairs]
 
-class UpSpec(_Table):
+
+class UpSpec(Table):
     """The uplink: its compressor, its channel with that one's parameters, what it carries."""
 
     compressor: str | None = None
@@ -119,7 +131,7 @@ class UpSpec(_Table):
     eta: float | None = None
 
 
-class DownSpec(_Table):
+class DownSpec(Table):
     """The downlink: as the uplink, and whether messages differ, and a single memory's resets."""
 
     compressor: str | None = None
@@ -136,7 +148,7 @@ class DownSpec(_Table):
 _short = BeforeValidator(lambda value: {"compressor": value} if isinstance(value, str) else value)
 
 
-class AlgorithmSpec(_Table):
+class AlgorithmSpec(Table):
     """Which method, with which compressors and step size.
 
     `values` is the float format on the wire, `dtype` that of the state.
@@ -156,7 +168,7 @@ class AlgorithmSpec(_Table):
     strict: bool = False
     values: Literal["f64", "f32", "f16"] = "f32"
     dtype: Literal["f64", "f32"] = "f64"
-    constants: dict[str, Positive] = {}
+    constants: dict[str, Positive] = Field(default_factory=dict)
 
     def choice(self, rounds: int | None = None) -> Choice:
         """Return what the user chose of a run of at most so many rounds; raises `SpecError`."""
@@ -176,39 +188,7 @@ class AlgorithmSpec(_Table):
         )
 
 
-class NetworkSpec(_Table):
-    """The emulated links: one value for all workers, or a list with one a worker.
-
-    `latency` is one way and holds for each way.
-    """
-
-    uplink: str | list[str] = "unlimited"
-    downlink: str | list[str] = "unlimited"
-    latency: str | list[str] = "0 s"
-    clock: Literal["real", "virtual"] = "real"
-
-    def links(self, workers: int) -> list[tuple[Link, Link]]:
-        """Return (up, down) of every worker; raises `SpecError` naming the field."""
-        up = _each(self.uplink, workers, "network.uplink", parse_rate)
-        down = _each(self.downlink, workers, "network.downlink", parse_rate)
-        latency = _each(self.latency, workers, "network.latency", parse_seconds)
-        return [
-            (Link(u, seconds), Link(d, seconds))
-            for u, d, seconds in zip(up, down, latency, strict=True)
-        ]
-
-    def label(self) -> str:
-        """Return the links in a few words, for titles."""
-
-        def one(value: str | list[str]) -> str:
-            return value if isinstance(value, str) else f"{value[0]} … {value[-1]}"
-
-        if self == NetworkSpec(clock=self.clock):
-            return "unlimited links"
-        return f"{one(self.uplink)} up, {one(self.downlink)} down, {one(self.latency)} latency"
-
-
-class StopSpec(_Table):
+class StopSpec(Table):
     """When the run ends: budgets, and targets checked at probes.
 
     Bytes are wire bytes over all workers, a number or a size as "10 MB".
@@ -240,17 +220,17 @@ class StopSpec(_Table):
         )
 
 
-class RecordSpec(_Table):
+class RecordSpec(Table):
     """How often the model is probed (in rounds) and where run folders go."""
 
     every: Annotated[int, Field(ge=1)] = 10
     dir: str = "runs"
 
 
-class Spec(_Table):
+class Spec(Table):
     """One experiment. Build it with `Spec.parse` or `load_spec`, which name what is wrong."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[int, Field(ge=0, lt=MAX_SEED)] = 1
     problem: ProblemSpec = ProblemSpec(data=DEFAULT_DATA)
     cluster: ClusterSpec = ClusterSpec()
     algorithm: AlgorithmSpec = AlgorithmSpec()
@@ -283,7 +263,10 @@ class Spec(_Table):
         for way, side in (("up", choice.up), ("down", choice.down)):
             if side.compressor is not None:
                 parse_compressor(side.compressor, field=f"algorithm.{way}", imports=True)
-        self.network.links(self.cluster.workers)
+        self.network.ports(self.network.links(self.cluster.workers, self.seed))
+        given = self.cluster.compute_seconds
+        if self.network.clock == "real" and any(given):
+            raise SpecError("cluster.compute", 'is for network.clock = "virtual"')
         _ = self.stop.goals
 
     def problem_object(self) -> Problem:
@@ -324,14 +307,6 @@ def _check_options(function: FunctionType, options: Mapping[str, Any]) -> None:
     except TypeError as error:
         # Python's own words: "missing a required argument: 'width'".
         raise SpecError("problem", f"{function.__name__}: {error}") from None
-
-
-def _each(value: str | list[str], workers: int, field: str, parse: Any) -> Sequence[float]:
-    if isinstance(value, str):
-        return [parse(value, field)] * workers
-    if len(value) != workers:
-        raise SpecError(field, f"{len(value)} values for {workers} workers")
-    return [parse(one, f"{field}[{index}]") for index, one in enumerate(value)]
 
 
 def _size(value: int | str | None, field: str) -> int | None:

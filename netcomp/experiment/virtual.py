@@ -1,29 +1,33 @@
 """A whole run in this process, on a virtual clock: no sockets, no sleeping, deterministic.
 
-The same sessions, coordinator, slots, encoded frames and link formula as over sockets; only
+The same sessions, coordinator, slots, encoded frames and link formulas as over sockets; only
 the carriage differs: what a connection would write arrives in the other session's buffer at
-the time the link model says. Computing takes no time.
+the time the link model says. A worker's answer takes what `cluster.compute` says, by default
+no time; the server's own computing takes none.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import count
 
+from netcomp.draw import Direction, Draw
 from netcomp.errors import NetcompError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.local import load_local
-from netcomp.link import Link, Pacer
+from netcomp.experiment.stopwatch import Stopwatch
+from netcomp.link import Link, Pacer, Port
 from netcomp.net.server import Observer, overhead_of
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
-from netcomp.protocol.session import Event, Session, Side
-from netcomp.protocol.slot import Slot
+from netcomp.protocol.session import Event, Session, Side, State
+from netcomp.protocol.slot import Local, Slot
 from netcomp.results.events import Overhead
-from netcomp.wire.documents import Bye, Failure, Hello, Stop, encode
+from netcomp.wire.documents import Bye, Failure, Hello, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
 
@@ -31,34 +35,54 @@ __all__ = ["VirtualCluster"]
 
 
 class _Way:
-    """One direction of a virtual connection: a link, the session at its end, who listens there."""
+    """One direction of a virtual connection: a link, and what is done with what arrives.
 
-    def __init__(self, link: Link, session: Session, listener: Callable[[Event], None]) -> None:
+    `arrive(at, frame)` is called once it is known when a frame's last byte is there; like a
+    stream, a way keeps its order. Paced frames go through `port`, where the server has a rate
+    of its own, as flow number `draw.worker`; `draw` is the key of their jitter but for the
+    round.
+    """
+
+    def __init__(
+        self, link: Link, port: Port | None, draw: Draw, arrive: Callable[[float, Outgoing], None]
+    ) -> None:
+        self.port = port
         self._link = link
+        self._draw = draw
+        self._arrive = arrive
         self._pacer = Pacer(link)
-        self._session = session
-        self._listener = listener
         self._last = 0.0
+        self._entering = 0
+        self._behind: list[Outgoing] = []
 
-    def arrival(self, frame: Outgoing, now: float, *, paced: bool) -> float:
-        """Return when the frame's last byte is there; like a stream, a way keeps its order."""
-        if paced:
-            self._last = self._pacer.enqueue(frame.nbytes, now).finish + self._link.latency
+    def send(self, frame: Outgoing, now: float, *, paced: bool) -> None:
+        """Let a frame begin at `now`; one that is not paced is there as soon as those before."""
+        if not paced:
+            self._behind.append(frame)
+            self._follow(now)
+            return
+        self._entering += 1
+        delay = self._link.delay(self._draw.at(round_=frame.round))
+        through = partial(self._through, frame, delay)
+        if self.port is None:
+            through(self._pacer.enqueue(frame.nbytes, now).finish)
         else:
-            self._last = max(self._last, now)
-        return self._last
+            self.port.enqueue(self._draw.worker, frame.nbytes, now, through)
 
-    def arrive(self, frame: Outgoing) -> None:
-        """Put the frame's bytes into the session and tell the listener what they say."""
-        for buffer in frame.buffers:
-            rest = memoryview(buffer)
-            while rest.nbytes:
-                room = self._session.buffer()
-                taken = min(room.nbytes, rest.nbytes)
-                room[:taken] = rest[:taken]
-                rest = rest[taken:]
-                for event in self._session.received(taken):
-                    self._listener(event)
+    def _through(self, frame: Outgoing, delay: float, finish: float) -> None:
+        self._entering -= 1
+        self._last = max(self._last, finish + delay)
+        self._arrive(self._last, frame)
+        self._follow(self._last)
+
+    def _follow(self, now: float) -> None:
+        """Send what waits behind paced frames, once no such frame is under way."""
+        if self._entering:
+            return
+        for frame in self._behind:
+            self._last = max(self._last, now)
+            self._arrive(self._last, frame)
+        self._behind.clear()
 
 
 class _Peer:
@@ -67,12 +91,35 @@ class _Peer:
     def __init__(self, cluster: VirtualCluster, worker: int, experiment: Experiment) -> None:
         self._cluster = cluster
         self.worker = worker
-        links = experiment.links[worker]
         self.server = Session(Side.SERVER)
         self._client = Session(Side.WORKER)
-        self._down = _Way(links.down, self._client, self._on_worker)
-        self._up = _Way(links.up, self.server, self._on_server)
-        self._slot = Slot(partial(load_local, trusted=True), lambda: cluster.now)
+        links, ports = experiment.links[worker], experiment.ports
+        draw = Draw(experiment.spec.seed, worker=worker)
+        self._down = self._way(
+            links.down, ports.send, draw.at(direction=Direction.DOWN), self._client, self._on_worker
+        )
+        self._up = self._way(
+            links.up, ports.receive, draw.at(direction=Direction.UP), self.server, self._on_server
+        )
+        seconds = experiment.compute_seconds[worker]
+        self._watch = Stopwatch(lambda: cluster.now, seconds)
+        self._slot = Slot(self._load, self._watch)
+
+    def _way(
+        self,
+        link: Link,
+        port: Port | None,
+        draw: Draw,
+        session: Session,
+        listener: Callable[[Event], None],
+    ) -> _Way:
+        def arrive(at: float, frame: Outgoing) -> None:
+            self._cluster.at(at, partial(_deliver, frame, session, listener))
+
+        return _Way(link, port, draw, arrive)
+
+    def _load(self, welcome: Welcome) -> Local:
+        return self._watch.timing(load_local(welcome, trusted=True))
 
     def join(self, version: str) -> None:
         """Say HELLO."""
@@ -83,17 +130,23 @@ class _Peer:
         self._cluster.carry(self.server.send(frame), self._down, paced=paced)
 
     def _say(self, frame: Outgoing) -> None:
+        if self._client.state is State.CLOSED:  # it was told to stop while it computed
+            return
         paced = frame.kind is FrameKind.UPLINK
         self._cluster.carry(self._client.send(frame), self._up, paced=paced)
 
     def _on_worker(self, event: Event) -> None:
         try:
-            answers = self._slot.answer(event, self._cluster.now)
+            with self._watch.running(timed=event.kind is FrameKind.DOWNLINK):
+                answers = self._slot.answer(event, self._cluster.now)
         except NetcompError as error:
             self._cluster.carry(self._client.fail(error), self._up, paced=False)
             return
         for frame in answers:
-            self._say(frame)
+            if self._watch.spent:
+                self._cluster.at(self._cluster.now + self._watch.spent, partial(self._say, frame))
+            else:
+                self._say(frame)
         if isinstance(event.content, Stop):
             self._cluster.carry(self._client.bye(), self._up, paced=False)
 
@@ -110,8 +163,21 @@ class _Peer:
             self._cluster.feed(ins.told(self.worker, event))
 
 
+def _deliver(frame: Outgoing, session: Session, listener: Callable[[Event], None]) -> None:
+    """Put the frame's bytes into the session and tell the listener what they say."""
+    for buffer in frame.buffers:
+        rest = memoryview(buffer)
+        while rest.nbytes:
+            room = session.buffer()
+            taken = min(room.nbytes, rest.nbytes)
+            room[:taken] = rest[:taken]
+            rest = rest[taken:]
+            for event in session.received(taken):
+                listener(event)
+
+
 class VirtualCluster:
-    """Server and workers of one experiment, driven by a heap of arrivals."""
+    """Server and workers of one experiment, driven by a heap of what happens when."""
 
     def __init__(
         self, experiment: Experiment, coordinator: Coordinator, observer: Observer
@@ -121,7 +187,8 @@ class VirtualCluster:
         self.observer = observer
         self._coordinator = coordinator
         self._order = count()
-        self._arrivals: list[tuple[float, int, _Way, Outgoing]] = []
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._serving: dict[Port, float] = {}
         self._events: deque[ins.Event] = deque()
         self._busy = False
         self._outcome: ins.Outcome | None = None
@@ -138,9 +205,9 @@ class VirtualCluster:
         """Run to the end and return how it ended."""
         for peer in self._peers:
             peer.join(version)
-        while self._arrivals and self._outcome is None:
-            self.now, _, way, frame = heapq.heappop(self._arrivals)
-            way.arrive(frame)
+        while self._agenda and self._outcome is None:
+            self.now, _, happen = heapq.heappop(self._agenda)
+            happen()
             if self._interrupted:
                 self.feed(ins.Interrupt("interrupted"))
         if self._outcome is None:
@@ -153,10 +220,27 @@ class VirtualCluster:
         """End the run as soon as the frame in hand has arrived."""
         self._interrupted = True
 
+    def at(self, time: float, happen: Callable[[], None]) -> None:
+        """Let something happen at `time`, after what was to happen then already."""
+        heapq.heappush(self._agenda, (time, next(self._order), happen))
+
     def carry(self, frame: Outgoing, way: _Way, *, paced: bool) -> None:
         """Let a frame arrive when the link says."""
-        at = way.arrival(frame, self.now, paced=paced)
-        heapq.heappush(self._arrivals, (at, next(self._order), way, frame))
+        way.send(frame, self.now, paced=paced)
+        if paced and way.port is not None:
+            self._serve(way.port)
+
+    def _serve(self, port: Port) -> None:
+        """See to it that the port is looked at when its next frame is through."""
+        upcoming = port.next_event()
+        if upcoming < self._serving.get(port, math.inf):
+            self._serving[port] = upcoming
+            self.at(upcoming, partial(self._served, port))
+
+    def _served(self, port: Port) -> None:
+        self._serving.pop(port, None)
+        port.advance(self.now)
+        self._serve(port)
 
     def feed(self, event: ins.Event) -> None:
         """Tell the coordinator, and carry out what it says."""

@@ -2,8 +2,8 @@
 
 The session decides what may be said; this class moves its bytes. It never hands the
 transport more than 64 KiB ahead (asyncio copies what it cannot send at once, once a
-connection), writes paced frames at absolute deadlines, and holds arrived data frames back by
-the link's latency.
+connection), writes paced frames at absolute deadlines, and holds arrived data frames back
+until the receiver's own rate has let them in and by the link's delay, in their order.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import monotonic
 from typing import Final, cast
 
+from netcomp.draw import Draw
 from netcomp.errors import NetcompError, ProtocolError, VersionMismatch
-from netcomp.link import Link, Pacer, Transfer
+from netcomp.link import Lag, Link, Pacer, Ports, Schedule
+from netcomp.net.alarm import Alarm, clock
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["Connection", "clock"]
-
-clock = monotonic
-"""The only clock that decides anything."""
 
 _AHEAD: Final = 1 << 16
 _STALL_SECONDS: Final = 60.0
@@ -37,9 +35,20 @@ class _Queued:
 
     pieces: Iterator[memoryview]
     nbytes: int
-    transfer: Transfer | None
+    transfer: Schedule | None
     written: int = 0
     piece: memoryview | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    """An arrived frame that is not to be handed on before `at`, once it is through a port."""
+
+    event: Event
+    transfer: Schedule | None
+    delay: float
+    at: float
+    seconds: float = 0.0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -62,22 +71,44 @@ class Connection(asyncio.BufferedProtocol):
         self.bytes_received = 0
         self.outgoing = Link()
         self.incoming = Link()
+        self.lag = Lag()
         self._pacer = Pacer(self.outgoing)
+        self._draw = Draw(0)
+        self._ports = Ports()
+        self._flow = 0
+        self._entering: Schedule | None = None
+        self._held: deque[_Held] = deque()
+        self._handed = 0.0
         self._on_event = on_event
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._queue: deque[_Queued] = deque()
         self._paused = False
         self._closing = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Alarm(self._pump)
+        self._release_timer = Alarm(self._release)
         self._heard = 0.0
         self._stall: asyncio.TimerHandle | None = None
 
-    def emulate(self, outgoing: Link, incoming: Link) -> None:
-        """Behave as these links from now on: the rate of one, the latency of the other."""
+    def emulate(
+        self,
+        outgoing: Link,
+        incoming: Link,
+        draw: Draw | None = None,
+        ports: Ports | None = None,
+        flow: int = 0,
+    ) -> None:
+        """Behave as these links from now on: the rate of one, the delay of the other.
+
+        `draw` is the key of the incoming frames' jitter but for the round. `ports` are this
+        end's own rates, shared with others; the links are the ports' number `flow`.
+        """
         self.outgoing = outgoing
         self.incoming = incoming
         self._pacer = Pacer(outgoing)
+        self._draw = draw or Draw(0)
+        self._ports = ports or Ports()
+        self._flow = flow
 
     @property
     def peer(self) -> str:
@@ -94,15 +125,19 @@ class Connection(asyncio.BufferedProtocol):
         self.session.send(frame)
         if frame.kind is FrameKind.STOP:
             self._hurry()
-        transfer = None
-        if paced and self.outgoing.rate != float("inf"):
-            transfer = self._pacer.enqueue(frame.nbytes, clock())
+        transfer = self._scheduled(frame.nbytes) if paced else None
         self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
         self._pump()
 
+    def _scheduled(self, nbytes: int) -> Schedule | None:
+        """Return when which bytes of a paced frame may go, None where at once."""
+        if self._ports.send is not None:
+            return self._ports.send.enqueue(self._flow, nbytes, clock())
+        return self._pacer.enqueue(nbytes, clock()) if self.outgoing.paced else None
+
     def say_goodbye(self) -> None:
         """Send the worker's BYE behind everything queued, and close."""
-        frame = self.session.bye()
+        frame = self.session.bye(self.lag)
         self._hurry()
         self._queue.append(_Queued(_pieces(frame), frame.nbytes, None))
         self._closing = True
@@ -150,6 +185,8 @@ class Connection(asyncio.BufferedProtocol):
                 return
             if head.written == head.nbytes:
                 self._queue.popleft()
+                if (done := head.transfer) is not None:
+                    self.lag.note(clock() - done.finish, done.finish - done.start)
         if not self._queue and self._closing and self._transport is not None:
             self._transport.close()
 
@@ -161,7 +198,8 @@ class Connection(asyncio.BufferedProtocol):
             now = clock()
             budget = head.transfer.allowed(now)
             if budget <= head.written:
-                self._wake_at(head.transfer.due(head.written), now)
+                last = head.nbytes - head.written <= head.transfer.chunk
+                self._timer.set(head.transfer.due(head.written), exact=last)
                 return False
         if head.piece is None:
             head.piece = next(head.pieces)
@@ -171,16 +209,6 @@ class Connection(asyncio.BufferedProtocol):
         self.bytes_sent += chunk.nbytes
         self._transport.write(chunk)
         return True
-
-    def _wake_at(self, due: float, now: float) -> None:
-        """Pump again at `due`; a timer that fires early finds nothing due and sets a new one."""
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(due - now, self._woken)
-
-    def _woken(self) -> None:
-        self._timer = None
-        self._pump()
 
     # In: asyncio's callbacks
 
@@ -204,6 +232,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._arrived(event)
         except NetcompError as error:
             self.fail(error)
+        self._enter()
         self._watch()
 
     def _watch(self) -> None:
@@ -226,19 +255,56 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(ProtocolError(f"a frame stood still for {_STALL_SECONDS:g} s"))
 
     def _arrived(self, event: Event) -> None:
-        latency = self.incoming.latency if CATEGORIES[event.kind] == "data" else 0.0
-        if latency:
-            self._deliver(event, clock() + latency)
-        else:
+        if CATEGORIES[event.kind] != "data":
             self._on_event(self, event, clock())
+            return
+        entering, self._entering = self._entering, None
+        delay = self.incoming.delay(self._draw.at(round_=event.round))
+        if self._ports.receive is not None and entering is None:
+            entering = self._through_port(event.nbytes, event.nbytes)
+        if entering is None and not delay and not self._held:
+            self._on_event(self, event, clock())
+            return
+        self._held.append(_Held(event, entering, delay, clock() + delay))
+        self._release()
 
-    def _deliver(self, event: Event, at: float) -> None:
-        """Hand on a delayed frame at `at`; timers may fire early, so the clock is asked."""
-        now = clock()
-        if now >= at:
-            self._on_event(self, event, now)
-        else:
-            asyncio.get_running_loop().call_later(at - now, self._deliver, event, at)
+    def _enter(self) -> None:
+        """Let a large frame begin to take its share of this end's rate as soon as it is seen."""
+        arriving = self.session.arriving
+        if self._ports.receive is None or arriving is None or self._entering is not None:
+            return
+        kind, nbytes, here = arriving
+        if CATEGORIES[kind] == "data":
+            self._entering = self._through_port(nbytes, here)
+
+    def _through_port(self, nbytes: int, here: int) -> Schedule:
+        """Return the schedule of a frame of which so many bytes are here already.
+
+        It began when the first of them left the other end, at its link's rate.
+        """
+        assert self._ports.receive is not None  # noqa: S101 — for the type checker
+        began = clock() - here / self.incoming.mean_rate
+        return self._ports.receive.enqueue(self._flow, nbytes, began)
+
+    def _release(self) -> None:
+        """Hand on what has been held long enough; timers fire early, so the clock is asked."""
+        while self._held:
+            head, now = self._held[0], clock()
+            if (entering := head.transfer) is not None:
+                if entering.allowed(now) < head.event.nbytes:
+                    self._release_timer.set(entering.due(head.event.nbytes - 1), exact=True)
+                    return
+                head.at = entering.finish + head.delay
+                head.seconds = entering.finish - entering.start
+                head.transfer = None
+            if now < head.at:
+                self._release_timer.set(head.at, exact=True)
+                return
+            self._held.popleft()
+            # What waited for the frame before it is not late.
+            self._handed = max(self._handed, head.at)
+            self.lag.note(now - self._handed, head.seconds + head.delay)
+            self._on_event(self, head.event, now)
 
     def pause_writing(self) -> None:
         """Asyncio's callback: the socket is full."""
@@ -255,7 +321,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback: it is over."""
-        for timer in (self._timer, self._stall):
+        for timer in (self._timer, self._release_timer, self._stall):
             if timer is not None:
                 timer.cancel()
         self._transport = None

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol
 
+from netcomp.draw import Direction, Draw
 from netcomp.errors import NetcompError, PeerRefused, ProtocolError
-from netcomp.net.connection import Connection, clock
+from netcomp.link import Lag, Ports
+from netcomp.net.alarm import clock
+from netcomp.net.connection import Connection
 from netcomp.net.loops import on_signals, raise_file_limit
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
@@ -54,17 +57,27 @@ class _Peer:
 class Server:
     """Runs one experiment for the workers that connect; `run` returns how it ended.
 
-    Afterwards `overhead` holds the bytes that are not the algorithm's, and `consistent` says
-    whether every worker that said goodbye had counted the same bytes as the server.
+    `ports` are the server's own rates, `draw` is the run's key, for the links' jitter.
+    Afterwards `overhead` holds the bytes that are not the algorithm's, `consistent` says
+    whether every worker that said goodbye had counted the same bytes as the server, and `lag`
+    how late both ends of the emulated links were.
     """
 
     def __init__(
-        self, coordinator: Coordinator, links: Sequence[Links], observer: Observer
+        self,
+        coordinator: Coordinator,
+        links: Sequence[Links],
+        observer: Observer,
+        ports: Ports | None = None,
+        draw: Draw | None = None,
     ) -> None:
         self.coordinator = coordinator
         self.overhead = Overhead()
         self.consistent = True
+        self.lag = Lag()
         self._links = links
+        self._ports = ports
+        self._draw = draw or Draw(0)
         self._observer = observer
         self._peers: dict[Connection, _Peer] = {}
         self._accepted: dict[int, Connection] = {}
@@ -129,6 +142,8 @@ class Server:
         elif peer.worker is not None:
             if isinstance(content, Bye):
                 self.consistent &= connection.session.agrees(content, event.nbytes)
+                if content.lag is not None:
+                    self.lag += Lag(**content.lag.model_dump())
                 connection.finish()
             self._feed(ins.told(peer.worker, event), now)
 
@@ -136,6 +151,7 @@ class Server:
         peer = self._peers.pop(connection)
         del self._accepted[peer.number]
         self.overhead += overhead_of(connection.session)
+        self.lag += connection.lag
         if peer.worker is None:
             if error is not None and connection.bytes_received:
                 self._observer.note(f"closed a connection: {error}")
@@ -215,7 +231,8 @@ class Server:
         self._workers[worker] = connection
         self._peers[connection].worker = worker
         links = self._links[worker]
-        connection.emulate(outgoing=links.down, incoming=links.up)
+        draw = self._draw.at(direction=Direction.UP, worker=worker)
+        connection.emulate(links.down, links.up, draw, self._ports, worker)
 
     def _limit_goodbye(self) -> None:
         """After STOP every worker has a few seconds to say goodbye."""

@@ -12,9 +12,10 @@ from typing import Final
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
+from netcomp.draw import MAX_SEED, Direction, Draw
 from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused
-from netcomp.link import Link
-from netcomp.net.connection import Connection, clock
+from netcomp.net.alarm import clock
+from netcomp.net.connection import Connection
 from netcomp.net.loops import on_signals, raise_file_limit
 from netcomp.protocol.session import Event, Side, State
 from netcomp.protocol.slot import Local, Slot
@@ -141,7 +142,10 @@ class _Worker:
             connection.finish()
             return
         if isinstance(content, Welcome):
-            connection.emulate(Link(rate=content.rate), Link(latency=content.latency))
+            seed = content.spec.get("seed")
+            key = Draw(seed if isinstance(seed, int) and 0 <= seed < MAX_SEED else 0)
+            draw = key.at(direction=Direction.DOWN, worker=content.worker)
+            connection.emulate(content.up, content.down, draw)
         self._waiting.append((event, now))
         if not self._computing:
             self._answer_next()

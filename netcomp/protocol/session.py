@@ -25,7 +25,7 @@ where the connection still stands and close it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Final
 
@@ -35,8 +35,9 @@ from netcomp.errors import (
     ProtocolError,
     RemoteProtocolError,
 )
+from netcomp.link import Lag
 from netcomp.roles import Message
-from netcomp.wire.documents import DOCUMENTS, Begin, Bye, Document, Failure, decode, encode
+from netcomp.wire.documents import DOCUMENTS, Begin, Bye, Document, Failure, Late, decode, encode
 from netcomp.wire.frames import Frame, FrameKind, FrameParser
 from netcomp.wire.messages import Outgoing, read_message
 
@@ -149,6 +150,11 @@ class Session:
         """Whether the incoming stream stands between two frames."""
         return self._parser.idle
 
+    @property
+    def arriving(self) -> tuple[FrameKind, int, int] | None:
+        """The large frame under way: its kind, its bytes on the wire, how many are here."""
+        return self._parser.arriving
+
     def agree(self, begin: Begin) -> None:
         """Set the largest bodies of vector messages; the server does so before it sends BEGIN."""
         self._vector_limits = {
@@ -191,9 +197,11 @@ class Session:
         text = str(error).encode(errors="replace")[:2000].decode(errors="ignore")
         return self.send(encode(Failure(code=code, reason=text)))
 
-    def bye(self) -> Outgoing:
-        """Return the worker's last frame, with its own counts."""
-        return self.send(encode(Bye(sent=dict(self.sent), received=dict(self.received_bytes))))
+    def bye(self, lag: Lag | None = None) -> Outgoing:
+        """Return the worker's last frame, with its own counts and how late its links were."""
+        late = Late(**asdict(lag)) if lag is not None and lag.transfers else None
+        counts = {"sent": dict(self.sent), "received": dict(self.received_bytes)}
+        return self.send(encode(Bye(**counts, lag=late)))
 
     def agrees(self, bye: Bye, bye_bytes: int) -> bool:
         """Whether the worker counted what this side counted, byte for byte and column by column."""

@@ -49,6 +49,8 @@ def run_table(summary: Summary) -> Table:
     table.add_row("bottleneck", _bottleneck(summary))
     if not summary["consistent"]:
         table.add_row("warning", Text("the two ends counted different bytes", style="bold red"))
+    if summary["emulation"]["transfers"]:
+        table.add_row("links", _lag_line(summary["emulation"]))
     if summary["run_dir"]:
         table.add_row("files", Text(str(summary["run_dir"]), overflow="fold"))
     return table
@@ -169,6 +171,20 @@ def _bottleneck(summary: Summary) -> str:
     """Name it with its share; nothing is claimed of a run without any time."""
     largest = max(summary["time_shares"].values())
     return f"{summary['bottleneck']} ({100 * largest:.0f} %)" if largest > 0 else NOTHING
+
+
+def _lag_line(emulation: Mapping[str, Any]) -> Text:
+    """Say how late the emulated links were; in red that the run is not to be believed."""
+    figures = (
+        f"at most {format_seconds(emulation['worst_lag'])} late,"
+        f" {format_seconds(emulation['mean_lag'])} in the mean"
+    )
+    if emulation["valid"]:
+        return Text(figures)
+    share = f"{emulation['late']} of {emulation['transfers']} transfers were late"
+    return Text(
+        f"this machine could not keep up: {share}, {figures}; the run is invalid", style="bold red"
+    )
 
 
 def _rank(summary: Summary) -> tuple[bool, float]:

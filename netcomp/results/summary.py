@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netcomp.link import Lag
 from netcomp.results.events import Overhead
 from netcomp.results.jsonable import jsonable
 from netcomp.results.ledger import Ledger
@@ -38,6 +39,7 @@ SUMMARY_KEYS = (
     "resolved",
     "run_dir",
     "consistent",
+    "emulation",
 )
 """Every key of a summary, in its order."""
 
@@ -57,6 +59,7 @@ def summarise(
     algorithm: str,
     stopped_by: str,
     consistent: bool,
+    lag: Lag | None = None,
     problem: str = "",
     network: str = "",
     target: Target | None = None,
@@ -66,7 +69,8 @@ def summarise(
     """Build the summary; what is not finite (a diverged run) becomes None.
 
     `loss`, `grad_norm_sq` and `metrics` are the last probe's. `problem` and `network` are
-    short labels. `consistent` says whether both ends counted the same bytes.
+    short labels. `consistent` says whether both ends counted the same bytes, `lag` how late
+    the emulated links were; a run with late transfers is not valid.
     `target` is null without one; with one not reached, its round, seconds,
     uplink and downlink are null. `resolved` holds what the spec left open
     (step size, constants). Raises `TypeError` where it has no form in JSON.
@@ -87,6 +91,7 @@ def summarise(
         "resolved": dict(resolved or {}),
         "run_dir": run_dir,
         "consistent": consistent,
+        "emulation": (lag or Lag()).as_dict(),
     }
     summary: dict[str, Any] = jsonable(parts)
     return summary

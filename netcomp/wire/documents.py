@@ -13,12 +13,15 @@ from pydantic import (
     Field,
     GetPydanticSchema,
     JsonValue,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
 )
 
 from netcomp.compressors import MAX_LAYERS
 from netcomp.constants import Constant, Origin
-from netcomp.errors import RemoteProtocolError
+from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.link import MAX_STEPS, Link, Trace
 from netcomp.wire.frames import Frame, FrameKind
 from netcomp.wire.messages import Outgoing, document, read_document
 
@@ -30,16 +33,23 @@ __all__ = [
     "Document",
     "Failure",
     "Hello",
+    "Late",
     "Ready",
     "Report",
     "Stop",
     "Welcome",
     "decode",
     "encode",
+    "steps_of",
 ]
 
 MAX_METRICS: Final = 16
 """The most numbers that a worker may measure beside f_i and its gradient."""
+
+_RUN: Final = 2048
+"""Steps of a trace in one array: no container of a document has more than 4096 entries."""
+
+_RUNS = Field(max_length=MAX_STEPS // _RUN)
 
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -66,8 +76,10 @@ class Hello(Document):
 class Welcome(Document):
     """The server's answer: who the slot is and the spec it is to load its data by.
 
-    `rate` (bytes/s) and `latency` (s) are the link the worker emulates: the rate of its
-    uplink, paced at its send, and the downlink's latency, added at its receive.
+    `rate` (bytes/s), `latency` and `jitter` (s) are the link the worker emulates: the rate of
+    its uplink, paced at its send, and the downlink's delay, added at its receive. `trace`
+    holds the steps of an uplink whose rate changes, in runs of at most 2048: duration in s,
+    rate in bytes/s, duration, rate, … Jitter and trace are left out where there is none.
     """
 
     worker: Annotated[int, Field(ge=0, lt=2**31)]
@@ -76,6 +88,28 @@ class Welcome(Document):
     spec: dict[str, Plain]
     rate: Annotated[float, Field(gt=0.0)]
     latency: Seconds
+    jitter: Seconds = 0.0
+    trace: Annotated[list[Annotated[list[Seconds], Field(max_length=2 * _RUN)]], _RUNS] = []
+
+    @property
+    def up(self) -> Link:
+        """The uplink as the worker paces it; raises `RemoteProtocolError` for no trace."""
+        if not self.trace:
+            return Link(self.rate)
+        steps = [number for run in self.trace for number in run]
+        try:
+            return Link(trace=Trace(tuple(steps[::2]), tuple(steps[1::2])))
+        except SpecError as error:
+            raise RemoteProtocolError(f"a WELCOME frame with {error}") from None
+
+    @property
+    def down(self) -> Link:
+        """The downlink as the worker delays it."""
+        return Link(latency=self.latency, jitter=self.jitter)
+
+    @model_serializer(mode="wrap")
+    def _brief(self, content: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(content(self), "jitter", "trace")
 
 
 class Known(Document):
@@ -134,11 +168,29 @@ class Stop(Document):
     reason: Text
 
 
+class Late(Document):
+    """How late the worker's end of its emulated links was: the fields of `Lag`."""
+
+    transfers: Bytes
+    late: Bytes
+    worst: Seconds
+    total: Seconds
+    seconds: Seconds
+
+
 class Bye(Document):
-    """The worker's own counts of wire bytes by category, this frame excluded."""
+    """The worker's own counts of wire bytes by category, this frame excluded.
+
+    `lag` says how late its end of the emulated links was; left out where nothing was emulated.
+    """
 
     sent: dict[Name, Bytes]
     received: dict[Name, Bytes]
+    lag: Late | None = None
+
+    @model_serializer(mode="wrap")
+    def _brief(self, content: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(content(self), "lag")
 
 
 class Failure(Document):
@@ -159,6 +211,19 @@ DOCUMENTS: Final[dict[FrameKind, type[Document]]] = {
     FrameKind.ERROR: Failure,
 }
 _KINDS = {model: kind for kind, model in DOCUMENTS.items()}
+
+
+def steps_of(trace: Trace | None) -> list[list[float]]:
+    """Return the steps of a trace as WELCOME carries them, none for none."""
+    if trace is None:
+        return []
+    flat = [number for step in zip(trace.seconds, trace.rates, strict=True) for number in step]
+    return [flat[at : at + 2 * _RUN] for at in range(0, len(flat), 2 * _RUN)]
+
+
+def _without(content: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a document without those of its fields that say nothing."""
+    return {key: value for key, value in content.items() if value or key not in names}
 
 
 def encode(content: Document, round_: int = 0) -> Outgoing:

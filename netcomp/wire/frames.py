@@ -115,6 +115,17 @@ class FrameParser:
         """Whether the stream stands between two frames: an end here is a clean one."""
         return self._body is None and self._filled == 0
 
+    @property
+    def arriving(self) -> tuple[FrameKind, int, int] | None:
+        """The frame whose body is being read: its kind, its bytes, how many of them are here.
+
+        None between frames, and while a frame is too short or too new to be told.
+        """
+        if self._body is None:
+            return None
+        head = HEADER_BYTES + len(self._head[2])
+        return self._head[0], head + self._body.nbytes, head + self._body_filled
+
     def buffer(self) -> memoryview:
         """Return where the next bytes of the stream belong; never empty."""
         if self._body is not None:

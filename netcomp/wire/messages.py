@@ -59,6 +59,7 @@ class Outgoing:
     kind: FrameKind
     buffers: tuple[bytes | memoryview, ...]
     nbytes: int
+    round: int = 0
 
 
 def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
@@ -145,7 +146,7 @@ def _outgoing(
     buffers = (head, *pieces)
     if nbytes < _JOIN_BELOW:
         buffers = (b"".join(buffers),)
-    return Outgoing(kind, buffers, nbytes)
+    return Outgoing(kind, buffers, nbytes, round_)
 
 
 def read_message(frame: Frame) -> Message:

@@ -1,12 +1,17 @@
 """Emulated links: the formula exactly on the virtual clock, its lower bound on real sockets."""
 
+import asyncio
 import math
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 
-from support.cluster import METHODS, WORKERS, in_memory, on_sockets, small
+from netcomp.draw import Direction, Draw
+from netcomp.experiment.spec import Spec
+from netcomp.link import Link
+from netcomp.net import loops
+from support.cluster import METHODS, WORKERS, in_memory, on_sockets, serving, small
 
 # Powers of two: every figure is exact in binary, so that equal means equal.
 UP, DOWN, LATENCY = 1024, 4096, Fraction(1, 8)
@@ -151,3 +156,179 @@ def test_real_shares_add_up_to_the_wall_time(loop_name):
         for part in record.workers:
             assert all(share >= 0 for share in part.times.as_dict().values())
             assert wall == pytest.approx(part.times.total, abs=1e-9)
+
+
+# The server's own rates, jitter, traces, computing
+
+
+def test_the_servers_rates_are_shared_by_all():
+    """Three equal frames through a server of 1 KiB/s each way: a round takes three of each."""
+    network = {"server": {"send": "1 KiB/s", "receive": "2 KiB/s"}}
+    records = in_memory(small(algorithm=METHODS["gd"], network=network)).records
+
+    for record, wall in zip(records[1:], durations(records), strict=True):
+        down, up = record.down().wire_bytes, record.up().wire_bytes
+        assert Fraction(down, 1024) + Fraction(up, 2048) == wall
+
+
+def test_a_slow_worker_leaves_the_servers_rate_to_the_others():
+    """Through 6 KiB/s a worker of 1 KiB/s takes that, and two others 2.5 KiB/s each."""
+    network = {
+        "server": {"send": "6 KiB/s"},
+        "worker": {"1": {"downlink": "1 KiB/s"}},
+        "uplink": ["1 KiB/s", "unlimited", "unlimited"],
+    }
+    records = in_memory(small(algorithm=METHODS["gd"], network=network)).records
+
+    for record, wall in zip(records[1:], durations(records), strict=True):
+        down = [Fraction(w.down.wire_bytes) for w in record.workers]
+        first = down[0] / 2560 + Fraction(record.workers[0].up.wire_bytes, 1024)
+        assert float(max(first, down[1] / 1024)) == pytest.approx(wall, rel=1e-12)
+
+
+JITTERY = {"latency": "10 ms", "jitter": "5 ms"}
+
+
+def test_jitter_is_drawn_for_each_frame_and_is_the_same_every_time():
+    """A round takes two latencies and the most of three workers' two draws, by key."""
+    records = in_memory(small(network=JITTERY)).records
+    walls = durations(records)
+
+    assert walls == durations(in_memory(small(network=JITTERY)).records)
+    assert walls != durations(in_memory(small(network=JITTERY, seed=2)).records)
+    for number, wall in enumerate(walls):
+        draws = [
+            sum(
+                Link(latency=0.01, jitter=0.005).delay(
+                    Draw(1, round=number, direction=way, worker=worker)
+                )
+                for way in (Direction.DOWN, Direction.UP)
+            )
+            for worker in range(WORKERS)
+        ]
+        assert max(draws) == pytest.approx(wall, rel=1e-9)
+        assert 0.02 <= wall < 0.03
+
+
+def test_a_trace_gives_and_takes(tmp_path):
+    """An uplink of 1 KiB/s that pauses every other second: rounds end only while it carries."""
+    (tmp_path / "t.csv").write_text("0,8192\n1,0\n")
+    network = {"uplink": f"trace:{tmp_path}/t.csv"}
+    records = in_memory(small(algorithm=METHODS["gd"], network=network)).records
+
+    sent = 0.0
+    for record in records[1:]:
+        sent += max(w.up.wire_bytes for w in record.workers) / 1024
+        whole, rest = divmod(sent, 1.0)
+        ended = 2 * whole + rest if rest else 2 * whole - 1
+        assert ended == pytest.approx(record.seconds, rel=1e-9)
+
+
+def test_a_worker_of_its_own_and_a_profile():
+    """A worker's table goes before what all have, a value before the profile's."""
+    tree = small(
+        network={
+            "profile": ["adsl", "fibre", "lan"],
+            "latency": "1 ms",
+            "overhead": "wire",
+            "worker": {"1": {"uplink": "1 MB/s"}, "2": {"profile": "4g", "jitter": "0 s"}},
+        }
+    )
+    spec = Spec.parse(tree)
+    links = spec.network.links(WORKERS, spec.seed)
+
+    share = 1448 / 1514
+    assert Link(48_000 * share, 0.001) == links[0][0]
+    assert Link(187_500 * share, 0.001) == links[0][1]
+    assert Link(1e6 * share, 0.001) == links[1][0]
+    assert Link(2.5e6 * share, 0.001) == links[1][1]
+    assert [Link(1.5e6 * share, 0.035)] * 2 == [*links[2]]
+
+
+def test_latency_may_differ_by_direction():
+    network = {"latency": "5 ms", "uplink_latency": "20 ms"}
+    ((up, down), *_) = Spec.parse(small(network=network)).network.links(WORKERS, 1)
+    assert (0.02, 0.005) == (up.latency, down.latency)
+
+
+def test_every_worker_draws_its_own_rate_by_seed():
+    network = {"uplink": "lognormal:median=10 Mbit/s,sigma=0.5"}
+    spec = Spec.parse(small(network=network)).network
+    rates = [up.rate for up, _ in spec.links(WORKERS, 1)]
+    assert WORKERS == len({*rates})
+    assert rates == [up.rate for up, _ in spec.links(WORKERS, 1)]
+    assert rates != [up.rate for up, _ in spec.links(WORKERS, 2)]
+
+
+def test_an_answer_takes_what_the_spec_says_on_the_virtual_clock():
+    """The slowest of the computing workers decides; its seconds are `compute` in the record."""
+    tree = small(
+        algorithm=METHODS["gd"],
+        cluster={"compute": ["0 s", "250 ms", "5 ms"]},
+        network={**LINK, "clock": "virtual"},
+    )
+    records = in_memory(tree).records
+
+    for record, wall in zip(records[1:], durations(records), strict=True):
+        trips = [sum(trip(part, UP, DOWN, LATENCY)) for part in record.workers]
+        compute = [part.times.compute for part in record.workers]
+        assert [0.0, 0.25, pytest.approx(0.005, rel=1e-9)] == compute
+        assert float(trips[1]) + 0.25 == pytest.approx(wall, rel=1e-12)
+        assert all(0.0 == part.times.compress for part in record.workers)
+
+
+def test_measured_computing_takes_time_and_changes_no_number():
+    plain = in_memory(small(algorithm=METHODS["marina"], network=LINK))
+    tree = small(algorithm=METHODS["marina"], network=LINK, cluster={"compute": "measured"})
+    measured = in_memory(tree)
+
+    assert plain.trajectory == measured.trajectory
+    assert all(
+        a > b for a, b in zip(durations(measured.records), durations(plain.records), strict=True)
+    )
+    assert all(w.times.compute > 0 for r in measured.records[1:] for w in r.workers)
+
+
+ALL_AT_ONCE = {
+    "uplink": "lte:mean=2 MB/s",
+    "downlink": ["100 kB/s", "on-off:rate=1 MB/s,on=50 ms,off=5 ms", "unlimited"],
+    "latency": "2 ms",
+    "jitter": "3 ms",
+    "server": {"receive": "400 kB/s", "send": "300 kB/s"},
+    "overhead": "wire",
+}
+
+
+@pytest.mark.parametrize("method", ["gd", "m3", "marina-p perm-k"])
+def test_real_and_virtual_take_the_same_path(method, loop_name):
+    """Bit for bit, whatever the links do: time decides about time only."""
+    tree = small(algorithm=METHODS[method], network=ALL_AT_ONCE)
+    real, virtual = on_sockets(tree, 2), in_memory(tree)
+
+    assert virtual.trajectory == real.trajectory
+    assert virtual.traffic == real.traffic
+    assert real.consistent
+
+
+def test_real_sockets_are_never_faster_than_the_servers_rate(loop_name):
+    """No round is over before the shared rate lets it: at least the ideal less 2 ms a way.
+
+    An incoming frame is noticed by its first piece, and counts from when that must have left.
+    """
+    network = {"uplink": "256 kB/s", "server": {"receive": "256 kB/s", "send": "128 kB/s"}}
+    tree = small(problem={"dim": 8000}, network=network, stop={"rounds": 2}, record={"every": 99})
+    ideal = durations(in_memory(tree).records)
+    real = durations(on_sockets(tree, WORKERS).records)
+
+    assert all(one >= least - 4e-3 for one, least in zip(real, ideal, strict=True))
+
+
+def test_lag_is_counted_at_both_ends():
+    """Each data frame passes a rate and a delay each way; a delay alone counts as one."""
+
+    async def course():
+        async with serving(small(network={**LINK, "latency": "1 ms"}, stop={"rounds": 2})) as one:
+            await asyncio.gather(one.played(), one.worker(WORKERS))
+        return one.server.lag
+
+    assert 4 * 2 * WORKERS == loops.run(course()).transfers

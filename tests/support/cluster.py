@@ -25,7 +25,6 @@ from netcomp.experiment.tree import merged
 from netcomp.experiment.virtual import VirtualCluster
 from netcomp.net import loops
 from netcomp.net.connection import Connection
-from netcomp.net.server import Server
 from netcomp.net.worker import run_slots
 from netcomp.protocol.session import Side
 from netcomp.results.readers import read_rounds
@@ -194,7 +193,7 @@ class Cluster:
         self.experiment = Experiment(self.spec, "test")
         self.watcher = Watcher()
         self.coordinator = running._coordinator(self.experiment)
-        self.server = Server(self.coordinator, self.experiment.links, self.watcher)
+        self.server = running._server(self.experiment, self.coordinator, self.watcher)
         self.host, self.port = "", 0
         self._listening = asyncio.Event()
         self._task = None

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from netcomp.errors import RemoteProtocolError
+from netcomp.link import MAX_STEPS, Link, Trace
 from netcomp.wire.documents import (
     DOCUMENTS,
     Begin,
@@ -14,12 +15,14 @@ from netcomp.wire.documents import (
     Failure,
     Hello,
     Known,
+    Late,
     Ready,
     Report,
     Stop,
     Welcome,
     decode,
     encode,
+    steps_of,
 )
 from netcomp.wire.frames import Frame, FrameKind, FrameParser
 
@@ -33,6 +36,8 @@ VALID = {
         spec={"problem": {"name": "mushrooms", "lambda": 0.1}, "seed": 7, "list": [1, None, "x"]},
         rate=math.inf,
         latency=0.02,
+        jitter=0.01,
+        trace=[[0.5, 1000.0, 1.0, 0.0], [0.25, 500.0]],
     ),
     K.READY: Ready(
         dim=112,
@@ -46,10 +51,15 @@ VALID = {
     K.BEGIN: Begin(plan={"name": "gd", "gamma": 0.5}, max_down=9000, max_up=5000, max_probe=9001),
     K.REPORT: Report(compute=0.5, compress=0.25, elapsed=1.0, paper_bits=3200.0),
     K.STOP: Stop(reason="converged: ‖∇f(x)‖² ≤ ε"),
-    K.BYE: Bye(sent={"data": 10, "control": 5}, received={"data": 20, "control": 6}),
+    K.BYE: Bye(
+        sent={"data": 10, "control": 5},
+        received={"data": 20, "control": 6},
+        lag=Late(transfers=9, late=1, worst=0.1, total=0.2, seconds=3.0),
+    ),
     K.ERROR: Failure(code=3, reason="a damaged HELLO frame"),
 }
 OPTIONAL = {(K.HELLO, "worker"), (K.READY, "dropped"), (K.READY, "metrics"), (K.READY, "layers")}
+OPTIONAL |= {(K.WELCOME, "jitter"), (K.WELCOME, "trace"), (K.BYE, "lag")}
 FIELDS = [(kind, name) for kind, model in DOCUMENTS.items() for name in model.model_fields]
 MAY_BE_INFINITE = {"rate"}
 
@@ -102,7 +112,9 @@ def test_a_missing_field_is_named(kind, name):
     content = VALID[kind].model_dump()
     del content[name]
     if (kind, name) in OPTIONAL:
-        assert content == decode(frame_of(kind, content)).model_dump(exclude={name})
+        found = decode(frame_of(kind, content)).model_dump()
+        found.pop(name, None)
+        assert content == found
     else:
         assert refusal(kind, content).startswith(f"{name}: ")
 
@@ -120,8 +132,9 @@ def test_a_value_of_another_type_is_named(kind, name, wrong):
     accepted = (
         same_type and wrong != -1.5 and not (wrong == {"a": "b"} and name not in {"spec", "plan"})
     )
-    accepted = accepted and not (wrong == [1] and name == "metrics")
-    accepted = accepted or (wrong is None and (kind, name) == (K.HELLO, "worker"))
+    accepted = accepted and not (wrong == [1] and name in {"metrics", "trace"})
+    or_none = {(K.HELLO, "worker"), (K.BYE, "lag")}
+    accepted = accepted or (wrong is None and (kind, name) in or_none)
     if accepted:
         assert wrong == getattr(decode(frame_of(kind, changed(kind, name, wrong))), name)
     elif wrong == b"bytes":
@@ -203,3 +216,36 @@ def test_our_own_documents_are_checked_as_well():
         Hello(netcomp="0.1.0", worker=-1)
     with pytest.raises(ValidationError):
         VALID[K.STOP].reason = "another"
+
+
+# Links
+
+
+@pytest.mark.parametrize("steps", [1, 2047, 2048, 2049, MAX_STEPS])
+def test_a_trace_arrives_as_it_was_sent_and_fits(steps):
+    """Number for number, up to the longest there may be, and within the limit of WELCOME."""
+    trace = Trace((0.1,) * steps, tuple(float(rate) + 0.1 for rate in range(steps)))
+    sent = VALID[K.WELCOME].model_copy(update={"trace": steps_of(trace)})
+    (frame,) = FrameParser({K.WELCOME: 1 << 20}).feed(b"".join(encode(sent).buffers))
+    assert trace == decode(frame).up.trace
+
+
+def test_jitter_and_trace_are_left_out_where_there_is_none():
+    """The documents of a plain link have the fields they always had."""
+    plain = VALID[K.WELCOME].model_copy(update={"trace": [], "jitter": 0.0})
+    assert {"jitter", "trace"}.isdisjoint(plain.model_dump())
+    assert Link(plain.rate) == plain.up
+    assert Link(latency=0.02, jitter=0.01) == VALID[K.WELCOME].down
+
+
+@pytest.mark.parametrize("trace", [[[1.0]], [[1.0, 0.0]], [[0.0, 1.0]], [[], [1.0, 1.0, 1.0]]])
+def test_a_trace_that_is_none_is_refused(trace):
+    welcome = VALID[K.WELCOME].model_copy(update={"trace": trace})
+    with pytest.raises(RemoteProtocolError, match="WELCOME frame with trace"):
+        _ = welcome.up
+
+
+@pytest.mark.parametrize("trace", [[[1.0] * 4097], [[1.0, 1.0]] * 33, [[-1.0, 1.0]]])
+def test_a_trace_beyond_its_limits_is_refused(trace):
+    with pytest.raises(RemoteProtocolError, match="WELCOME"):
+        decode(frame_of(K.WELCOME, changed(K.WELCOME, "trace", trace)))
