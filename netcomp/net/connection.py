@@ -17,7 +17,7 @@ from typing import Final, cast
 from netcomp.draw import Draw
 from netcomp.errors import NetcompError, ProtocolError, VersionMismatch
 from netcomp.link import Lag, Link, Pacer, Ports, Schedule
-from netcomp.net.alarm import Alarm, clock
+from netcomp.net.alarm import LEAD, Alarm, clock
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
@@ -198,8 +198,10 @@ class Connection(asyncio.BufferedProtocol):
             now = clock()
             budget = head.transfer.allowed(now)
             if budget <= head.written:
+                due = head.transfer.due(head.written)
                 last = head.nbytes - head.written <= head.transfer.chunk
-                self._timer.set(head.transfer.due(head.written), exact=last)
+                # A few bytes that are due right behind this chunk are no reason to be late with it.
+                self._timer.set(due, exact=last or head.transfer.finish - due < LEAD)
                 return False
         if head.piece is None:
             head.piece = next(head.pieces)
