@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format bench bandwidth links memory compressors gradients heavy torch clean help
+.PHONY: run test lint format bench bandwidth links kernel-links memory compressors gradients heavy torch clean help
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "netcomp needs Python 3.11 or newer")'
@@ -39,6 +39,9 @@ bandwidth: $(STAMP)  ## who wins where: a grid of uplink and downlink rates
 
 links: $(STAMP)  ## how exact the emulated links are on this machine
 	$(BIN)/python -m benchmarks.links
+
+kernel-links: $(STAMP)  ## emulated links beside the kernel's own (root, iproute2)
+	$(BIN)/python -m benchmarks.links.kernel
 
 memory: $(STAMP)  ## the server's memory at d = 1e7
 	$(BIN)/python -m benchmarks.memory

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from netcomp.errors import NetcompError
-from netcomp.link import Link
+from netcomp.link import Link, Port, Ports
 from netcomp.net import loops
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
@@ -33,7 +34,6 @@ from netcomp.wire.messages import VECTOR_OVERHEAD, Outgoing, vector_message
 __all__ = ["Case", "frame_bytes", "measure"]
 
 PAYLOAD = 1_000_000
-_LIMIT = PAYLOAD + VECTOR_OVERHEAD
 
 Stamps = dict[str, dict[tuple[int, int], float]]
 """Times (s) by direction, then by repetition and worker."""
@@ -41,12 +41,21 @@ Stamps = dict[str, dict[tuple[int, int], float]]
 
 @dataclass(frozen=True)
 class Case:
-    """1 MB on each of `connections` links of `rate` bytes/s, in each of `ways`, at once."""
+    """`payload` bytes on each of `connections` links of `rate` bytes/s, in each of `ways`, at once.
+
+    `send` is the server's own rate (bytes/s), shared by all links. The workers are spread over
+    as many processes as there are `launchers`, what each is started with; the server listens
+    at `host`.
+    """
 
     connections: int
     rate: float
     ways: tuple[str, ...]
     repeats: int
+    payload: int = PAYLOAD
+    send: float = math.inf
+    host: str = "127.0.0.1"
+    launchers: tuple[tuple[str, ...], ...] = ((),)
 
 
 def measure(case: Case) -> dict[str, list[float]]:
@@ -54,9 +63,9 @@ def measure(case: Case) -> dict[str, list[float]]:
     return loops.run(_Server(case).run())
 
 
-def frame_bytes() -> int:
-    """Return the size on the wire of a 1 MB message, header included."""
-    return _vector(FrameKind.UPLINK, 0, PAYLOAD).nbytes
+def frame_bytes(payload: int = PAYLOAD) -> int:
+    """Return the size on the wire of a message of `payload` bytes, header included."""
+    return _vector(FrameKind.UPLINK, 0, payload).nbytes
 
 
 def _vector(kind: FrameKind, round_: int, nbytes: int) -> Outgoing:
@@ -66,6 +75,8 @@ def _vector(kind: FrameKind, round_: int, nbytes: int) -> Outgoing:
 class _Server:
     def __init__(self, case: Case) -> None:
         self._case = case
+        links = [Link(case.rate)] * case.connections
+        self._ports = Ports(send=None if math.isinf(case.send) else Port(case.send, links))
         self._numbers: dict[Connection, int] = {}
         self._running: list[Connection] = []
         self._ready = asyncio.Event()
@@ -75,32 +86,39 @@ class _Server:
         self._done: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self) -> dict[str, list[float]]:
+        case = self._case
         listener = await asyncio.get_running_loop().create_server(
-            lambda: Connection(Side.SERVER, self._on_event, lambda *_: None), "127.0.0.1", 0
+            lambda: Connection(Side.SERVER, self._on_event, lambda *_: None), case.host, 0
         )
         port = listener.sockets[0].getsockname()[1]
-        arguments = (str(port), str(self._case.connections), ",".join(self._case.ways))
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__, *arguments, stdout=asyncio.subprocess.PIPE
-        )
+        each = case.connections // len(case.launchers)
+        arguments = (case.host, str(port), str(each), ",".join(case.ways), str(case.payload))
+        command = (sys.executable, "-m", __name__, *arguments)
+        children = [
+            await asyncio.create_subprocess_exec(
+                *launcher, *command, stdout=asyncio.subprocess.PIPE
+            )
+            for launcher in case.launchers
+        ]
         try:
-            async with asyncio.timeout(60 + 20 * self._case.repeats):
+            async with asyncio.timeout(60 + 20 * case.repeats):
                 await self._ready.wait()
-                for repetition in range(self._case.repeats):
+                for repetition in range(case.repeats):
                     self._go(repetition)
                     await self._done[repetition].wait()
                 for connection in self._running:
                     connection.send(encode(Stop(reason="done")))
-                said, _ = await child.communicate()
+                said = [(await child.communicate())[0] for child in children]
         finally:
-            if child.returncode is None:
-                child.kill()
+            for child in children:
+                if child.returncode is None:
+                    child.kill()
             listener.close()
-        return self._seconds(json.loads(said))
+        return self._seconds([row for one in said for row in json.loads(one)])
 
     def _go(self, repetition: int) -> None:
         go = _vector(FrameKind.DOWNLINK, repetition, 1)
-        payload = _vector(FrameKind.DOWNLINK, repetition, PAYLOAD)
+        payload = _vector(FrameKind.DOWNLINK, repetition, self._case.payload)
         for connection in self._running:
             connection.send(go)
             if "down" in self._case.ways:
@@ -112,17 +130,18 @@ class _Server:
         if isinstance(content, Hello):
             number = self._numbers[connection] = len(self._numbers)
             link = Link(self._case.rate)
-            connection.emulate(outgoing=link, incoming=link)
+            connection.emulate(link, link, ports=self._ports, flow=number)
             connection.send(encode(self._welcome(number)))
         elif isinstance(content, Ready):
-            begin = Begin(plan={}, max_down=_LIMIT, max_up=_LIMIT, max_probe=0)
+            limit = self._case.payload + VECTOR_OVERHEAD
+            begin = Begin(plan={}, max_down=limit, max_up=limit, max_probe=0)
             connection.session.agree(begin)
             connection.send(encode(begin))
             self._running.append(connection)
             if len(self._running) == self._case.connections:
                 self._ready.set()
         elif isinstance(content, Message):
-            if content.payload_bytes == PAYLOAD:
+            if content.payload_bytes == self._case.payload:
                 self._arrived["up"][event.round, self._numbers[connection]] = now
             self._heard[event.round] += 1
             if self._heard[event.round] == self._case.connections * len(self._case.ways):
@@ -151,18 +170,19 @@ class _Server:
 class _Workers:
     """The child's connections; `run` returns (way, repetition, worker, time) of its half."""
 
-    def __init__(self, ways: tuple[str, ...]) -> None:
+    def __init__(self, ways: tuple[str, ...], payload: int) -> None:
         self._ways = ways
+        self._payload = payload
         self._numbers: dict[Connection, int] = {}
         self._times: list[tuple[str, int, int, float]] = []
         self._open: set[Connection] = set()
         self._over = asyncio.Event()
 
-    async def run(self, port: int, count: int) -> list[tuple[str, int, int, float]]:
+    async def run(self, host: str, port: int, count: int) -> list[tuple[str, int, int, float]]:
         loop = asyncio.get_running_loop()
         for _ in range(count):
             _, connection = await loop.create_connection(
-                lambda: Connection(Side.WORKER, self._on_event, self._on_lost), "127.0.0.1", port
+                lambda: Connection(Side.WORKER, self._on_event, self._on_lost), host, port
             )
             self._open.add(connection)
             connection.send(encode(Hello(netcomp="links")))
@@ -182,15 +202,16 @@ class _Workers:
             connection.send(encode(Ready(dim=1, rows=0, digest="", constants={})))
         elif isinstance(content, Stop):
             connection.say_goodbye()
-        elif isinstance(content, Message) and content.payload_bytes == PAYLOAD:
+        elif isinstance(content, Message) and content.payload_bytes == self._payload:
             self._times.append(("down", event.round, self._numbers[connection], now))
             connection.send(_vector(FrameKind.UPLINK, event.round, 1))
         elif isinstance(content, Message) and "up" in self._ways:
-            frame = _vector(FrameKind.UPLINK, event.round, PAYLOAD)
+            frame = _vector(FrameKind.UPLINK, event.round, self._payload)
             self._times.append(("up", event.round, self._numbers[connection], clock()))
             connection.send(frame, paced=True)
 
 
 if __name__ == "__main__":
-    _port, _count, _ways = sys.argv[1:]
-    print(json.dumps(loops.run(_Workers(tuple(_ways.split(","))).run(int(_port), int(_count)))))
+    _host, _port, _count, _ways, _payload = sys.argv[1:]
+    _workers = _Workers(tuple(_ways.split(",")), int(_payload))
+    print(json.dumps(loops.run(_workers.run(_host, int(_port), int(_count)))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "Json",
     "SpecPath",
     "address",
+    "check_reach",
     "find_modules_here",
     "note",
     "print_json",
@@ -80,3 +82,21 @@ def address(text: str, option: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 — of a port
         raise SpecError(option, f"{text!r} is not of the form HOST:PORT")
     return host or "127.0.0.1", int(port)
+
+
+def check_reach(host: str, *, insecure: bool) -> None:
+    """Raise `SpecError` for --listen HOST where others can reach it, unless told to."""
+    if not _is_loopback(host) and not insecure:
+        raise SpecError(
+            "--listen", f"{host} can be reached from elsewhere and nothing is encrypted yet;"
+            " add --insecure where the network is trusted",
+        )  # fmt: skip
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

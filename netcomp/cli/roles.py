@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +13,12 @@ from netcomp.cli.options import (
     Json,
     SpecPath,
     address,
+    check_reach,
     find_modules_here,
     note,
     print_json,
     tree_of,
 )
-from netcomp.errors import SpecError
 from netcomp.experiment.run import serve, work
 from netcomp.experiment.spec import Spec
 from netcomp.results.report import run_table
@@ -41,11 +40,7 @@ def server_command(
 ) -> None:
     """Be the server of an experiment; workers dial in with `netcomp worker --connect`."""
     host, port = address(listen, "--listen")
-    if not _is_loopback(host) and not insecure:
-        raise SpecError(
-            "--listen", f"{host} can be reached from elsewhere and nothing is encrypted yet;"
-            " add --insecure where the network is trusted",
-        )  # fmt: skip
+    check_reach(host, insecure=insecure)
     find_modules_here()
     given = {"record.dir": None if out is None else str(out)}
     parsed = Spec.parse(tree_of(spec, given, assignments))
@@ -92,12 +87,3 @@ def worker_command(
     )
     if not quiet:
         note(f"done: {reason}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
