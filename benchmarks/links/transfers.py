@@ -18,6 +18,7 @@ import math
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from time import process_time
 from typing import Any
 
 from netcomp.errors import NetcompError
@@ -31,7 +32,7 @@ from netcomp.wire.documents import Begin, Hello, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import VECTOR_OVERHEAD, Outgoing, vector_message
 
-__all__ = ["Case", "frame_bytes", "measure"]
+__all__ = ["PAYLOAD", "Case", "frame_bytes", "measure", "measure_load"]
 
 PAYLOAD = 1_000_000
 
@@ -43,6 +44,7 @@ Stamps = dict[str, dict[tuple[int, int], float]]
 class Case:
     """`payload` bytes on each of `connections` links of `rate` bytes/s, in each of `ways`, at once.
 
+    Down there are so many `messages` at once, one behind the other, timed by the last one.
     `send` is the server's own rate (bytes/s), shared by all links. The workers are spread over
     as many processes as there are `launchers`, what each is started with; the server listens
     at `host`.
@@ -53,6 +55,7 @@ class Case:
     ways: tuple[str, ...]
     repeats: int
     payload: int = PAYLOAD
+    messages: int = 1
     send: float = math.inf
     host: str = "127.0.0.1"
     launchers: tuple[tuple[str, ...], ...] = ((),)
@@ -61,6 +64,13 @@ class Case:
 def measure(case: Case) -> dict[str, list[float]]:
     """Return the seconds of every transfer by direction, "down" or "up"."""
     return loops.run(_Server(case).run())
+
+
+def measure_load(case: Case) -> tuple[dict[str, list[float]], float]:
+    """Do the same, and return the server's processor time (s) for each second of transfers."""
+    server = _Server(case)
+    seconds = loops.run(server.run())
+    return seconds, server.load
 
 
 def frame_bytes(payload: int = PAYLOAD) -> int:
@@ -75,6 +85,7 @@ def _vector(kind: FrameKind, round_: int, nbytes: int) -> Outgoing:
 class _Server:
     def __init__(self, case: Case) -> None:
         self._case = case
+        self.load = 0.0
         links = [Link(case.rate)] * case.connections
         self._ports = Ports(send=None if math.isinf(case.send) else Port(case.send, links))
         self._numbers: dict[Connection, int] = {}
@@ -103,9 +114,11 @@ class _Server:
         try:
             async with asyncio.timeout(60 + 20 * case.repeats):
                 await self._ready.wait()
+                wall, processor = clock(), process_time()
                 for repetition in range(case.repeats):
                     self._go(repetition)
                     await self._done[repetition].wait()
+                self.load = (process_time() - processor) / (clock() - wall)
                 for connection in self._running:
                     connection.send(encode(Stop(reason="done")))
                 said = [(await child.communicate())[0] for child in children]
@@ -123,7 +136,8 @@ class _Server:
             connection.send(go)
             if "down" in self._case.ways:
                 self._sent["down"][repetition, self._numbers[connection]] = clock()
-                connection.send(payload, paced=True)
+                for _ in range(self._case.messages):
+                    connection.send(payload, paced=True)
 
     def _on_event(self, connection: Connection, event: Event, now: float) -> None:
         content = event.content
@@ -144,7 +158,8 @@ class _Server:
             if content.payload_bytes == self._case.payload:
                 self._arrived["up"][event.round, self._numbers[connection]] = now
             self._heard[event.round] += 1
-            if self._heard[event.round] == self._case.connections * len(self._case.ways):
+            answers = len(self._case.ways) - 1 + self._case.messages
+            if self._heard[event.round] == self._case.connections * answers:
                 self._done[event.round].set()
 
     def _welcome(self, worker: int) -> Welcome:

@@ -181,8 +181,15 @@ class Transfer:
         # A search on `_due` itself, not a division: the two ways round differently,
         # and a caller woken exactly at `due(sent)` must find something to send.
         # The last chunk is due at `finish`, so here only the others are in question.
-        whole = range(1, -(-self.nbytes // self.chunk))
-        return bisect_right(whole, now, key=self._due) * self.chunk
+        last = -(-self.nbytes // self.chunk) - 1
+        low, high = 1, last + 1
+        if self.link.trace is None:  # the division still says where to look
+            guess = int((now - self.start) * self.link.rate / self.chunk)
+            low, high = max(1, min(guess - 1, last)), min(guess + 2, last) + 1
+            if (low > 1 and self._due(low - 1) > now) or (high <= last and self._due(high) <= now):
+                low, high = 1, last + 1
+        whole = range(low, high)
+        return (low - 1 + bisect_right(whole, now, key=self._due)) * self.chunk
 
     def due(self, sent: int) -> float:
         """Absolute time (seconds) at which the next chunk after `sent` bytes is due.

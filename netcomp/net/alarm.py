@@ -24,8 +24,9 @@ Longer would miss fewer moments on an idle machine, but who spins long is interr
 system where others want the processor, and for milliseconds.
 """
 
-_PAUSE: Final = 9 * LEAD
-"""Seconds of rest after each spin: all alarms of a process together spin a tenth of the time."""
+_PAUSE: Final = 19 * LEAD
+"""Seconds of rest after each spin: all alarms of a process together spin a twentieth of the time.
+"""
 
 
 class Alarm:
@@ -39,12 +40,14 @@ class Alarm:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._handle: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._spins_for = 0.0
 
     def set(self, due: float, *, exact: bool = False) -> None:
         """Wake at `due` (s of the clock), or, where `exact`, again and again just before it."""
-        self.cancel()
-        loop = asyncio.get_running_loop()
+        if self._handle is not None:
+            self._handle.cancel()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         now = clock()
         left = due - now
         if exact and left > LEAD:
