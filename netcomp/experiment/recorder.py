@@ -134,6 +134,11 @@ class Recorder:
         """Close the display and the run folder; return what became of the run."""
         if self._progress is not None:
             self._progress.close()
+        if not lag.valid:
+            self.note(
+                f"this machine could not keep up: {lag.late} of {lag.transfers} transfers on the"
+                f" emulated links were late, by {lag.worst:.3g} s at worst; the run is invalid"
+            )
         ledger = self._ledger or Ledger(self._spec.cluster.workers, 0)
         run_dir = self._store.path if self._store is not None else None
         data = self._spec.problem.data

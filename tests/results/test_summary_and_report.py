@@ -5,6 +5,7 @@ import math
 
 from rich.console import Console
 
+from netcomp.link import Lag
 from netcomp.results.events import Overhead, RoundRecord, Times, Traffic, WorkerRound
 from netcomp.results.jsonable import dumps, loads
 from netcomp.results.ledger import Ledger
@@ -135,6 +136,21 @@ def test_run_table_warns_where_the_ends_disagree(run):
     _, summary = run
     assert "different bytes" not in text_of(run_table(summary))
     assert "different bytes" in text_of(run_table(summary | {"consistent": False}))
+
+
+def test_late_links_make_a_run_invalid():
+    """The summary says so, and the table in plain words; links in time are told in a line."""
+    good, bad = Lag(), Lag()
+    good.note(0.001, 1.0)
+    bad.note(0.5, 1.0)
+    arguments = {"algorithm": "gd", "stopped_by": "rounds", "consistent": True}
+    for lag in (good, bad):
+        summary = summarise(Ledger(1, 2), Overhead(), lag=lag, **arguments)
+        assert lag.valid == summary["emulation"]["valid"]
+        text = text_of(run_table(summary))
+        assert lag.valid != ("could not keep up" in text)
+        assert "late" in text
+    assert "late" not in text_of(run_table(summarise(Ledger(1, 2), Overhead(), **arguments)))
 
 
 def test_labels_with_brackets_are_printed_as_they_are(run):
