@@ -14,14 +14,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.draw import Draw, Purpose
 
-__all__ = ["Array", "Batch", "Kind", "Message", "Oracle", "ServerRole", "WorkerRole"]
+__all__ = [
+    "Array",
+    "Batch",
+    "FoldingRole",
+    "Hearing",
+    "Kind",
+    "Message",
+    "Oracle",
+    "ServerRole",
+    "WorkerRole",
+]
 
 Array = NDArray[np.floating[Any]]
 """A vector in the state's dtype, shape (d,)."""
@@ -138,6 +148,35 @@ class ServerRole(Protocol):
 
     def model(self, state: Any) -> Array:
         """Return the server's model x, the point at which targets are judged."""
+        ...
+
+
+class Hearing(Protocol):
+    """One round's uplinks on their way into a server's state."""
+
+    def hear(self, worker: int, message: Message) -> None:
+        """Take the message of the next worker, in worker order; it need not be kept.
+
+        Raises `RemoteProtocolError` when it is not what the algorithm speaks.
+        """
+        ...
+
+
+class FoldingRole(ServerRole, Protocol):
+    """A server's half that adds uplinks up as they come: its memory is O(d), whatever n is."""
+
+    folds: ClassVar[bool]
+    """Whether it does; a subclass with an `aggregate` of its own is asked for that again."""
+
+    def hearing(self, state: Any, draw: Draw) -> Hearing:
+        """Return what takes in the uplinks of the round that `downlink` began."""
+        ...
+
+    def aggregate(self, state: Any, uplinks: Mapping[int, Message] | Hearing, draw: Draw) -> Any:
+        """Return the state after the round, from all the messages or from what heard them.
+
+        The two are the same bit for bit. What heard them is used up by it.
+        """
         ...
 
 

@@ -1,6 +1,6 @@
 """Channels: how a sequence of vectors becomes the other side's estimates."""
 
-from netcomp.channels.base import Audience, Channel, Heard, Keys
+from netcomp.channels.base import Audience, Channel, Heard, Keys, Mean
 from netcomp.channels.dasha import Dasha
 from netcomp.channels.direct import Direct
 from netcomp.channels.error_feedback import ErrorFeedback
@@ -17,6 +17,7 @@ __all__ = [
     "Heard",
     "Keys",
     "Marina",
+    "Mean",
     "Memory",
     "SingleMemory",
 ]

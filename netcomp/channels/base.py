@@ -17,11 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from netcomp.compressors import Compressor
 from netcomp.draw import Draw
-from netcomp.roles import Array, Message
+from netcomp.errors import RemoteProtocolError
+from netcomp.roles import Array, Kind, Message
 
-__all__ = ["Audience", "Channel", "Heard", "Keys", "Spoken"]
+__all__ = ["Audience", "Channel", "Heard", "Keys", "Mean", "Spoken"]
 
 Heard = tuple[Message, Draw]
 """A received message with the key its sender drew from."""
@@ -33,6 +36,30 @@ Spoken = tuple[dict[int, Message], Any]
 """One message a listener, and the sender's next state."""
 
 
+class Mean:
+    """The mean over the senders of messages of one kind, taken in one at a time: O(d) memory.
+
+    `total` has the shape and dtype of `like`; sums run in the order of hearing.
+    """
+
+    def __init__(self, kind: Kind, compressor: Compressor, like: Array, senders: int) -> None:
+        self.kind = kind
+        self.total: Array = np.zeros(like.shape, like.dtype)
+        self._compressor = compressor
+        self._weight = 1.0 / senders
+
+    def hear(self, message: Message, key: Draw) -> None:
+        """Decode a message and add it; raises `RemoteProtocolError` where that cannot be."""
+        self.expect(message.kind)
+        payload = self._compressor.decode(message.parts, self.total.size, key)
+        payload.add_to(self.total, self._weight)
+
+    def expect(self, kind: Kind) -> None:
+        """Raise `RemoteProtocolError` where `kind` is another than that of the messages."""
+        if kind is not self.kind:
+            raise RemoteProtocolError(f"a {kind.name} message where {self.kind.name} belongs")
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Whom a receiver hears in one round: `heard` of `senders`, each present at `share`.
@@ -40,11 +67,20 @@ class Audience:
     The sum of what is heard over `senders` is the mean of all of them where everybody
     speaks. Where each speaks with probability `share`, that sum over `share` is the unbiased
     estimate of this round's mean, and the plain one what the senders' own states moved by.
+    Messages that were added up as they came are in `mean`, and not in `heard`.
     """
 
     heard: Sequence[Heard]
     senders: int
     share: float = 1.0
+    mean: Mean | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the first message is; None where nobody spoke."""
+        if self.mean is not None:
+            return self.mean.kind
+        return self.heard[0][0].kind if self.heard else None
 
     @classmethod
     def all(cls, heard: Sequence[Heard]) -> Audience:
@@ -58,11 +94,21 @@ class Channel(ABC):
 
     keeps_estimate: ClassVar[bool] = False
     """Whether the receiver's state shares memory with the estimate it returned."""
+    folds: ClassVar[bool] = False
+    """Whether `receive` asks only for the `kind` and the mean of more than one message.
+
+    Then a server adds them up as they come. A subclass with a `receive` of its own is taken to
+    look at each, unless it says otherwise again.
+    """
 
     compressor: Compressor
     """Resolved for the dimension and the number of workers."""
     plain: Compressor
     """How a vector travels uncompressed: all coordinates in the wire's float format."""
+
+    def __init_subclass__(cls) -> None:
+        if "receive" in vars(cls) and "folds" not in vars(cls):
+            cls.folds = False
 
     def max_bytes(self, d: int) -> int:
         """Return the largest payload (bytes) this channel ever sends in dimension d."""

@@ -27,6 +27,7 @@ class Dasha(Channel):
 
     a: float = 1.0
     keeps_estimate = True
+    folds = True
 
     def sender(
         self, known: Array | None, like: Array, listeners: int = 1
@@ -54,7 +55,7 @@ class Dasha(Channel):
         self, state: tuple[Array | None, Array], audience: Audience
     ) -> tuple[Array, tuple[Array, Array]]:
         g, like = state
-        if not audience.heard:
+        if audience.kind is None:
             raise RemoteProtocolError("nobody spoke")
         if g is None:
             g = mean_of(audience, Kind.FULL, self.plain, like)

@@ -25,6 +25,7 @@ class ErrorFeedback(Channel):
     """
 
     eta: float = 1.0
+    folds = True
 
     def sender(self, known: Array | None, like: Array, listeners: int = 1) -> tuple[Array, ...]:
         return (np.zeros(like.shape, like.dtype),) * listeners

@@ -28,6 +28,7 @@ class Marina(Channel):
 
     p: float = 1.0
     keeps_estimate = True
+    folds = True
 
     def sender(self, known: Array | None, like: Array, listeners: int = 1) -> Array | None:
         return known
@@ -54,9 +55,9 @@ class Marina(Channel):
         self, state: tuple[Array | None, Array], audience: Audience
     ) -> tuple[Array, tuple[Array | None, Array]]:
         estimate, like = state
-        if not audience.heard:
+        if audience.kind is None:
             raise RemoteProtocolError("nobody spoke")
-        if audience.heard[0][0].kind is Kind.FULL:
+        if audience.kind is Kind.FULL:
             estimate = mean_of(audience, Kind.FULL, self.plain, like)
         elif estimate is None:
             raise RemoteProtocolError("the first vector did not come in full")

@@ -27,6 +27,7 @@ class Memory(Channel):
 
     alpha: float = 1.0
     opens_whole: bool = False
+    folds = True
 
     def sender(
         self, known: Array | None, like: Array, listeners: int = 1

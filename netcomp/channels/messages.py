@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from netcomp.channels.base import Audience
+from netcomp.channels.base import Audience, Mean
 from netcomp.compressors import All, Chain, Compressor, FloatFormat, Payload
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
@@ -51,13 +49,12 @@ def mean_of(audience: Audience, kind: Kind, compressor: Compressor, like: Array)
 
     Raises `RemoteProtocolError` where a message is of another kind or does not decode.
     """
-    total = np.zeros(like.shape, like.dtype)
+    mean = audience.mean or Mean(kind, compressor, like, audience.senders)
+    if audience.kind is not None:
+        mean.expect(kind)
     for message, draw in audience.heard:
-        if message.kind is not kind:
-            raise RemoteProtocolError(f"a {message.kind.name} message where {kind.name} belongs")
-        payload = compressor.decode(message.parts, like.size, draw)
-        payload.add_to(total, 1.0 / audience.senders)
-    return total
+        mean.hear(message, draw)
+    return mean.total
 
 
 def scaled(mean: Array, share: float) -> Array:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from netcomp.algorithms.composed.composition import Composition, template
+from netcomp.algorithms.composed.hearing import Hears
 from netcomp.algorithms.composed.missed import Missed
-from netcomp.algorithms.composed.several import unpacked
-from netcomp.channels import Audience, Heard
+from netcomp.channels import Audience
 from netcomp.compressors import Sketch
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, RemoteProtocolError
-from netcomp.roles import Array, Kind, Message
+from netcomp.roles import Array, Hearing, Kind, Message
 
 __all__ = ["ComposedServer", "ServerState"]
 
@@ -45,6 +45,11 @@ class ComposedServer:
     """Hears gradients, moves x, speaks through the down channel."""
 
     parts: Composition
+    folds: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        if "aggregate" in vars(cls) and "folds" not in vars(cls):
+            cls.folds = False
 
     def init(self, x0: Array) -> ServerState:
         """Return x⁰ and the channels' first states."""
@@ -72,12 +77,19 @@ class ComposedServer:
             return dict.fromkeys(self.parts.participation.hearers(self.parts.workers, draw), _START)
         return state.said
 
+    def hearing(self, state: ServerState, draw: Draw) -> Hears:
+        """Return what hears the workers of a round, one after the other."""
+        return Hears(self.parts, state.x, draw)
+
     def aggregate(
-        self, state: ServerState, uplinks: Mapping[int, Message], draw: Draw
+        self, state: ServerState, uplinks: Mapping[int, Message] | Hearing, draw: Draw
     ) -> ServerState:
         """Hear the workers in their order, move, and find the next round's words."""
         parts, t = self.parts, draw.round
-        audience = self._audience(uplinks, draw)
+        if not isinstance(uplinks, Hears):
+            assert isinstance(uplinks, Mapping)  # noqa: S101 — nothing else has heard anybody
+            uplinks = self._heard(state, uplinks, draw)
+        audience = uplinks.audience()
         move = self._forward if parts.down_carries == "forward" else self._answer
         state = move(state, audience, draw)
         if state.average is None:
@@ -108,26 +120,11 @@ class ComposedServer:
         state = self._say(state, estimate, following)
         return state if state.unsayable else self._hear_itself(state, gamma, following)
 
-    def _audience(self, uplinks: Mapping[int, Message], draw: Draw) -> Audience:
-        """Return who is heard, with the keys they drew from."""
-        parts = self.parts
-        heard: list[Heard] = []
+    def _heard(self, state: ServerState, uplinks: Mapping[int, Message], draw: Draw) -> Hears:
+        hearing = self.hearing(state, draw)
         for worker in sorted(uplinks):
-            message, key = uplinks[worker], parts.up_key(draw, worker)
-            keys = [key]
-            if message.kind is not Kind.FULL:
-                keys = parts.participation.keys(parts.workers, worker, key)
-            if message.kind is Kind.RESET or bool(keys) == (message.kind is Kind.SILENT):
-                raise RemoteProtocolError(
-                    f"worker {worker} was to send {len(keys)} messages, not a {message.kind.name}"
-                )
-            if keys:
-                heard += zip(unpacked(message, len(keys)), keys, strict=True)
-        whole = bool(heard) and heard[0][0].kind is Kind.FULL
-        if whole and len(heard) < parts.workers:
-            raise RemoteProtocolError("a FULL message where not everybody sends one")
-        senders = parts.workers if whole else parts.participation.speakers(parts.workers)
-        return Audience(heard, senders, parts.participation.share)
+            hearing.hear(worker, uplinks[worker])
+        return hearing
 
     def _forward(self, state: ServerState, audience: Audience, draw: Draw) -> ServerState:
         """Send everybody the mean of what was heard, and move by what they decode."""
