@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from typing import Any
 
 from netcomp.draw import Direction, Draw
 from netcomp.errors import NetcompError
@@ -259,6 +260,8 @@ class VirtualCluster:
                 self._peers[worker].tell(frame, paced=paced)
             case ins.Wake():
                 self._events.append(ins.Tick())
+            case ins.Work(task):
+                self._events.append(_worked(task))
             case ins.Agree(worker, begin):
                 self._peers[worker].server.agree(begin)
             case ins.Record(record):
@@ -269,5 +272,12 @@ class VirtualCluster:
                 self._outcome = outcome
             case ins.Refuse(_, _, error):
                 self.observer.note(str(error))
-            case ins.Admit() | ins.Waiting():
+            case ins.Admit() | ins.Waiting() | ins.Listen():
                 pass
+
+
+def _worked(task: Callable[[], Any]) -> ins.Worked:
+    try:
+        return ins.Worked(task())
+    except NetcompError as error:
+        return ins.Worked(error=error)

@@ -212,6 +212,15 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(chunk)
         return True
 
+    def listen(self, *, reading: bool) -> None:
+        """Read what arrives, or leave it in the socket's buffers for now."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
     # In: asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

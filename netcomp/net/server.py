@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from netcomp.draw import Direction, Draw
 from netcomp.errors import NetcompError, PeerRefused, ProtocolError
@@ -88,6 +89,8 @@ class Server:
         self._giving_up = False
         self._finished: asyncio.Future[ins.Outcome] | None = None
         self._empty = asyncio.Event()
+        # One thread: work is done in the order it is asked for. It starts with the first.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netcomp-server")
 
     async def run(self, host: str, port: int, listening: Callable[[str, int], None]) -> ins.Outcome:
         """Listen, gather the workers, run to the end, and close everything.
@@ -109,6 +112,7 @@ class Server:
         finally:
             listener.close()
             await self._close_all()
+            self._pool.shutdown(wait=False, cancel_futures=True)
         return outcome
 
     def interrupt(self, reason: str = "interrupted", error: NetcompError | None = None) -> None:
@@ -199,6 +203,18 @@ class Server:
         finally:
             self._busy = False
 
+    def _worked(self, work: asyncio.Future[Any]) -> None:
+        """Tell the coordinator what its work came to; a bug in it ends the run as one here."""
+        if work.cancelled():
+            return
+        error = work.exception()
+        if error is None:
+            self._feed(ins.Worked(work.result()))
+        elif isinstance(error, NetcompError):
+            self._feed(ins.Worked(error=error))
+        elif self._finished is not None and not self._finished.done():
+            self._finished.set_exception(error)
+
     def _execute(self, instruction: ins.Instruction) -> None:
         match instruction:
             case ins.Send(worker, frame, paced):
@@ -208,10 +224,25 @@ class Server:
                     self._limit_goodbye()
             case ins.Wake():
                 self._events.append((ins.Tick(), clock()))
+            case ins.Work(task):
+                work = asyncio.get_running_loop().run_in_executor(self._pool, task)
+                work.add_done_callback(self._worked)
+            case ins.Listen(worker, reading):
+                if (connection := self._workers.get(worker)) is not None:
+                    connection.listen(reading=reading)
             case ins.Record(record):
                 self._observer.record(record)
             case ins.Reached(target):
                 self._observer.reached(target)
+            case ins.Finished(outcome):
+                if self._finished is not None and not self._finished.done():
+                    self._finished.set_result(outcome)
+            case _:
+                self._gather(instruction)
+
+    def _gather(self, instruction: ins.Instruction) -> None:
+        """Do what is asked for while workers come."""
+        match instruction:
             case ins.Admit(number, worker):
                 self._admit(number, worker)
             case ins.Agree(worker, begin):
@@ -222,9 +253,6 @@ class Server:
             case ins.Refuse(number, worker, error):
                 refused = self._workers.pop(worker) if worker is not None else None
                 (refused or self._accepted[number or 0]).fail(error)
-            case ins.Finished(outcome):
-                if self._finished is not None and not self._finished.done():
-                    self._finished.set_result(outcome)
 
     def _admit(self, number: int, worker: int) -> None:
         connection = self._accepted[number]

@@ -7,31 +7,39 @@ which the experiment's clock stands still. At the end every worker is told to st
 goodbye with its own byte counts.
 
 A `Wake` instruction asks for a `Tick` when the shell has carried out what came before: that
-is how the time spent in the server's own computing gets onto the clock.
+is how the time spent in the server's own computing gets onto the clock. A `Work` instruction
+hands over what long vectors make slow, and a `Worked` brings it back: meanwhile events come in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, Final, cast
 
 import numpy as np
 
 from netcomp.draw import Draw
 from netcomp.errors import LocalProtocolError, NetcompError, WorkerLost
 from netcomp.protocol import instructions as ins
+from netcomp.protocol.gathering import Gathering
 from netcomp.protocol.goals import Goals, Progress
-from netcomp.protocol.probes import combined, dense_message
+from netcomp.protocol.inbox import Inbox, window
+from netcomp.protocol.probes import ProbeSum, dense_message
 from netcomp.protocol.round import Links, Round
 from netcomp.results.events import RoundRecord
-from netcomp.roles import Array, Message, ServerRole
+from netcomp.roles import Array, FoldingRole, Hearing, Message, ServerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
 
 __all__ = ["Coordinator", "Ground"]
+
+_LONG: Final = 1 << 18
+_LONG_IN_ALL: Final = 1 << 22
+"""Coordinates from which one vector, and n of them, take longer than a loop may stand still."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +81,19 @@ class Coordinator:
         self.probe_every = probe_every
         self.progress = Progress()
         self._draw = Draw(seed)
-        self._welcome = welcome
+        self._gathering = Gathering(workers, welcome, identify)
         self._prepare = prepare
-        self._identify = identify
-        self._right: tuple[int, str] | None = None
         self._phase = _Phase.GATHERING
-        self._joined: set[int] = set()
-        self._ready: dict[int, Ready] = {}
         self._gone: set[int] = set()
         self._ground: Ground | None = None
         self._state: Any = None
         self._round = Round(0, 0.0)
-        self._probes: dict[int, Message] = {}
+        self._inbox = Inbox()
+        self._hearing: dict[int, Message] | Hearing = {}
+        self._probes: ProbeSum | None = None
+        self._probed: set[int] = set()
+        self._dim = 0
+        self._then: Callable[[Any], list[ins.Instruction]] | None = None
         self._row: RoundRecord | None = None
         self._outcome = ins.Outcome("failed")
 
@@ -116,7 +125,7 @@ class Coordinator:
     def _dispatch(self, event: ins.Event, now: float) -> list[ins.Instruction]:
         match event:
             case ins.Joined():
-                return self._on_joined(event)
+                return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)
             case ins.Prepared():
                 return self._on_prepared(event)
             case ins.Answered():
@@ -124,7 +133,7 @@ class Coordinator:
             case ins.Reported():
                 self._in_round(event.worker, event.round)
                 self._round.reports[event.worker] = event.report
-                return self._when_complete()
+                return self._proceed()
             case ins.Probed():
                 return self._on_probed(event)
             case ins.Closed():
@@ -136,56 +145,23 @@ class Coordinator:
                 return self._end(ins.Outcome(name, event.error))
             case ins.Tick():
                 return self._on_tick(now)
+            case ins.Worked():
+                return self._on_worked(event)
 
     # Gathering
-
-    def _on_joined(self, event: ins.Joined) -> list[ins.Instruction]:
-        wanted = event.hello.worker
-        free = [worker for worker in range(self.workers) if worker not in self._joined]
-        if self._phase is not _Phase.GATHERING or not free:
-            reason = f"all {self.workers} workers are here already"
-        elif wanted is not None and wanted >= self.workers:
-            reason = f"there is no worker {wanted}: the run has {self.workers}, from 0"
-        elif wanted is not None and wanted not in free:
-            reason = f"worker {wanted} is here already"
-        else:
-            worker = free[0] if wanted is None else wanted
-            self._joined.add(worker)
-            welcome = encode(self._welcome(worker))
-            return [
-                ins.Admit(event.connection, worker),
-                ins.Send(worker, welcome, paced=False),
-                self._waiting(),
-            ]
-        return [ins.Refuse(event.connection, None, LocalProtocolError(reason))]
 
     def _on_prepared(self, event: ins.Prepared) -> list[ins.Instruction]:
         if self._phase is not _Phase.GATHERING:
             return []
-        theirs = (event.ready.dim, event.ready.digest)
-        # What the server's own copy says, else what the first worker said.
-        right = self._right = self._right or self._identify() or theirs
-        for name, wanted, found in zip(("dim", "digest"), right, theirs, strict=True):
-            if wanted != found:
-                self._joined.discard(event.worker)
-                error = LocalProtocolError(
-                    f"worker {event.worker} has {name} {found} where {wanted} is wanted:"
-                    " it does not hold the run's data"
-                )
-                return [ins.Refuse(None, event.worker, error), self._waiting()]
-        self._ready[event.worker] = event.ready
-        if len(self._ready) < self.workers:
-            return [self._waiting()]
-        return [self._waiting(), *self._begin()]
-
-    def _waiting(self) -> ins.Waiting:
-        return ins.Waiting(len(self._joined), len(self._ready), self.workers)
+        out = self._gathering.prepare(event)
+        return out + self._begin() if self._gathering.complete else out
 
     def _begin(self) -> list[ins.Instruction]:
-        ground = self._prepare([self._ready[worker] for worker in range(self.workers)])
+        ground = self._prepare(self._gathering.in_order)
         self._state = ground.role.init(ground.x0)
         # The state has x⁰ as long as it needs it; held here it would stay for good.
         self._ground = replace(ground, x0=np.empty(0, ground.x0.dtype))
+        self._dim = ground.x0.size
         begin = encode(ground.begin)
         out: list[ins.Instruction] = []
         for worker in range(self.workers):
@@ -201,7 +177,10 @@ class Coordinator:
         self._phase = _Phase.ROUND
         # A diverging run overflows; the compressor that meets the result says so.
         with np.errstate(over="ignore", invalid="ignore"):
-            messages = self._begun.role.downlink(self._state, self._draw.at(round_=number))
+            draw = self._draw.at(round_=number)
+            messages = self._begun.role.downlink(self._state, draw)
+        folding = self._folding
+        self._hearing = {} if folding is None else folding.hearing(self._state, draw)
         encoded: dict[int, Outgoing] = {}
         out: list[ins.Instruction] = []
         for worker, message in messages.items():
@@ -211,7 +190,20 @@ class Coordinator:
             frame = encoded[id(message)]
             self._round.speak(worker, message, frame.nbytes)
             out.append(ins.Send(worker, frame, paced=True))
-        return [*out, ins.Wake()]
+        return [*self._await(messages, self._begun.begin.max_up), *out, ins.Wake()]
+
+    @property
+    def _folding(self) -> FoldingRole | None:
+        """The server's role where it adds uplinks up as they come."""
+        role = self._begun.role
+        return cast(FoldingRole, role) if getattr(role, "folds", False) else None
+
+    def _await(self, workers: Iterable[int], largest: int) -> list[ins.Instruction]:
+        """Expect a message of at most `largest` bytes from each worker."""
+        # Emulated links are all in use at once, or the emulation would be wrong.
+        free = all(links.up.unlimited for links in self._begun.links)
+        self._inbox = Inbox(workers, window(largest) if free else None)
+        return [ins.Listen(worker, reading=False) for worker in self._inbox.shut]
 
     def _in_round(self, worker: int, number: int) -> None:
         if self._phase is _Phase.STOPPING:
@@ -226,17 +218,63 @@ class Coordinator:
         if not self._round.expects(event.worker):
             raise WorkerLost(event.worker, event.round, "it answered twice")
         self._round.answer(event.worker, event.message, event.wire_bytes, now)
-        return self._when_complete()
+        self._inbox.put(event.worker, event.message)
+        return self._proceed()
 
-    def _when_complete(self) -> list[ins.Instruction]:
-        if self._phase is not _Phase.ROUND or not self._round.complete:
+    def _proceed(self) -> list[ins.Instruction]:
+        """Take what has come as far as its turn is there; when all is in, go on."""
+        if self._then is not None:
             return []
+        if ready := self._inbox.take():
+            opened = [ins.Listen(worker, reading=True) for worker in self._inbox.opened()]
+            task = partial(_heard, self._hear, ready)
+            return opened + self._work(task, lambda _: self._proceed(), long=self._dim >= _LONG)
+        if self._phase is _Phase.PROBING and self._inbox.empty:
+            return self._judge()
+        if self._phase is _Phase.ROUND and self._round.complete:
+            return self._aggregate()
+        return []
+
+    @property
+    def _hear(self) -> Callable[[int, Message], None]:
+        if self._phase is _Phase.PROBING and self._probes is not None:
+            return self._probes.hear
+        hearing = self._hearing
+        return hearing.__setitem__ if isinstance(hearing, dict) else hearing.hear
+
+    def _aggregate(self) -> list[ins.Instruction]:
         draw = self._draw.at(round_=self._round.number)
-        uplinks = self._round.take_messages()
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._state = self._begun.role.aggregate(self._state, uplinks, draw)
+        # A folding role takes what has heard; any other only knows a mapping.
+        uplinks = cast("dict[int, Message]", self._hearing)
+        self._hearing = {}
+        task = partial(_quietly, self._begun.role.aggregate, self._state, uplinks, draw)
+        # What is said next may differ from worker to worker.
+        long = self._dim >= _LONG or self._dim * self.workers >= _LONG_IN_ALL
+        return self._work(task, self._aggregated, long=long)
+
+    def _aggregated(self, state: Any) -> list[ins.Instruction]:
+        self._state = state
         self._phase = _Phase.AGGREGATED
         return [ins.Wake()]
+
+    def _work(
+        self,
+        task: Callable[[], Any],
+        then: Callable[[Any], list[ins.Instruction]],
+        *,
+        long: bool,
+    ) -> list[ins.Instruction]:
+        """Do a task here, or have it done where it takes long; go on with its result."""
+        if not long:
+            return then(task())
+        self._then = then
+        return [ins.Work(task)]
+
+    def _on_worked(self, event: ins.Worked) -> list[ins.Instruction]:
+        then, self._then = self._then, None
+        if event.error is not None:
+            raise event.error
+        return [] if then is None or self.stopping else then(event.result)
 
     def _on_tick(self, now: float) -> list[ins.Instruction]:
         if self._phase is _Phase.IDLE:
@@ -244,7 +282,7 @@ class Coordinator:
         if self._phase is _Phase.ROUND:
             self._round.spoken = now
             # Partial participation may leave a round to nobody.
-            return self._when_complete()
+            return self._proceed()
         if self._phase is not _Phase.AGGREGATED:
             return []
         accounts = self._round.accounts(self._begun.links, now)
@@ -280,28 +318,30 @@ class Coordinator:
 
     def _probe(self) -> list[ins.Instruction]:
         self._phase = _Phase.PROBING
-        self._probes = {}
         model = self._begun.role.model(self._state)
+        self._probes = ProbeSum(self._gathering.in_order, model)
+        self._probed = set()
         frame = vector_message(FrameKind.PROBE, self.progress.rounds, dense_message(model))
-        return [ins.Send(worker, frame, paced=False) for worker in range(self.workers)]
+        everybody = range(self.workers)
+        out = self._await(everybody, self._begun.begin.max_probe)
+        return out + [ins.Send(worker, frame, paced=False) for worker in everybody]
 
     def _on_probed(self, event: ins.Probed) -> list[ins.Instruction]:
         if self._phase is _Phase.STOPPING:
             return []
         late = self._phase is not _Phase.PROBING or event.round != self.progress.rounds
-        if late or event.worker in self._probes:
+        if late or event.worker in self._probed:
             raise WorkerLost(event.worker, self.progress.rounds, "it answered a probe unasked")
-        self._probes[event.worker] = event.message
-        if len(self._probes) < self.workers:
-            return []
-        return self._judge()
+        self._probed.add(event.worker)
+        self._inbox.put(event.worker, event.message)
+        return self._proceed()
 
     def _judge(self) -> list[ins.Instruction]:
         """Put f, ‖∇f‖² and metrics at the model together, and see what they mean."""
-        model = self._begun.role.model(self._state)
-        ready = [self._ready[worker] for worker in range(self.workers)]
-        loss, gradient, metrics = combined(self._probes, ready, model)
-        grad_norm_sq = float(np.dot(gradient, gradient))
+        assert self._probes is not None  # noqa: S101 — judged after a probe
+        found, self._probes = self._probes, None
+        loss, metrics = found.loss, found.metrics
+        grad_norm_sq = float(np.dot(found.gradient, found.gradient))
         if self._row is not None:
             self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq, metrics=metrics)
         reached = self.goals.reached(loss, grad_norm_sq, metrics)
@@ -319,10 +359,7 @@ class Coordinator:
         if self._phase is _Phase.STOPPING:
             return self._leave(event.worker)
         if self._phase is _Phase.GATHERING:
-            self._joined.discard(event.worker)
-            self._ready.pop(event.worker, None)
-            self._right = self._right if self._ready else None
-            return [self._waiting()]
+            return self._gathering.lose(event.worker)
         self._gone.add(event.worker)
         error = WorkerLost(event.worker, self.progress.rounds, event.reason)
         return self._end(ins.Outcome("failed", error))
@@ -335,7 +372,8 @@ class Coordinator:
         reason = str(outcome.error) if outcome.error else outcome.stopped_by
         stop = encode(Stop(reason=reason[:2000]), self.progress.rounds)
         out = self._recorded()
-        present = sorted(self._joined - self._gone)
+        out += [ins.Listen(worker, reading=True) for worker in self._inbox.shut]
+        present = sorted(self._gathering.joined - self._gone)
         out += [ins.Send(worker, stop, paced=False) for worker in present]
         return out + self._when_all_left()
 
@@ -344,7 +382,18 @@ class Coordinator:
         return self._when_all_left()
 
     def _when_all_left(self) -> list[ins.Instruction]:
-        if self._phase is _Phase.STOPPING and self._joined <= self._gone:
+        if self._phase is _Phase.STOPPING and self._gathering.joined <= self._gone:
             self._phase = _Phase.DONE
             return [ins.Finished(self._outcome)]
         return []
+
+
+def _heard(hear: Callable[[int, Message], None], ready: Iterable[tuple[int, Message]]) -> None:
+    for worker, message in ready:
+        _quietly(hear, worker, message)
+
+
+def _quietly(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call; a diverging run overflows, and the compressor that meets the result says so."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return call(*arguments)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from netcomp.errors import LocalProtocolError, NetcompError
 from netcomp.protocol.session import Event as Frame
@@ -22,6 +24,7 @@ __all__ = [
     "Instruction",
     "Interrupt",
     "Joined",
+    "Listen",
     "Lost",
     "Outcome",
     "Prepared",
@@ -34,6 +37,8 @@ __all__ = [
     "Tick",
     "Waiting",
     "Wake",
+    "Work",
+    "Worked",
     "told",
 ]
 
@@ -111,7 +116,15 @@ class Tick:
     """The shell has done what it was told before a `Wake`, and tells the time."""
 
 
-Event = Joined | Prepared | Answered | Reported | Probed | Closed | Lost | Interrupt | Tick
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """The shell has done the work asked for last: what it returned, or the error it raised."""
+
+    result: Any = None
+    error: NetcompError | None = None
+
+
+Event = Joined | Prepared | Answered | Reported | Probed | Closed | Lost | Interrupt | Tick | Worked
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,24 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """Call this where it holds nobody up, and come back with a `Worked`; one at a time.
+
+    Asked for where vectors are so long that other connections would be kept waiting.
+    """
+
+    task: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Read from a worker, or leave what it sends where it is for now."""
+
+    worker: int
+    reading: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Tell the user how many workers are here."""
 
@@ -191,7 +222,9 @@ class Finished:
     outcome: Outcome
 
 
-Instruction = Admit | Refuse | Agree | Send | Wake | Waiting | Record | Reached | Finished
+Instruction = (
+    Admit | Refuse | Agree | Send | Wake | Work | Listen | Waiting | Record | Reached | Finished
+)
 
 
 def told(worker: int, frame: Frame) -> Event:

@@ -11,7 +11,7 @@ from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Array, Kind, Message
 from netcomp.wire.documents import Ready
 
-__all__ = ["combined", "dense_message", "read_probe"]
+__all__ = ["ProbeSum", "dense_message", "read_probe"]
 
 
 def dense_message(vector: Array) -> Message:
@@ -19,31 +19,31 @@ def dense_message(vector: Array) -> Message:
     return Message(Kind.FULL, (vector.view(np.uint8).data,))
 
 
-def combined(
-    answers: dict[int, Message], ready: Sequence[Ready], model: Array
-) -> tuple[float, Array, dict[str, float]]:
-    """Return f, ∇f and the metrics at the model from all answers, in worker order.
-
-    Answers are taken out of `answers`, so that their memory is free as soon as it can be.
+class ProbeSum:
+    """f, ∇f and the metrics at the model, from answers taken one at a time in worker order.
 
     f and ∇f are means over the workers. A metric is one over the rows of all of them (over
-    the workers where there are none), and only known where every worker measures it. Raises
-    `RemoteProtocolError` for an answer that is none.
+    the workers where there are none), and only known where every worker measures it.
     """
-    gradient = np.zeros(model.shape, model.dtype)
-    loss = 0.0
-    count, rows = len(ready), sum(one.rows for one in ready)
-    metrics = dict.fromkeys(
-        (name for name in ready[0].metrics if all(name in one.metrics for one in ready)), 0.0
-    )
-    for worker, told in enumerate(ready):
-        of_one = read_probe(answers.pop(worker), told.metrics, worker, model)
-        loss += of_one[0] / count
-        add_scaled(gradient, of_one[1], 1.0 / count)
-        weight = told.rows / rows if rows else 1.0 / count
-        for name in metrics:
-            metrics[name] += weight * of_one[2][name]
-    return loss, gradient, metrics
+
+    def __init__(self, ready: Sequence[Ready], model: Array) -> None:
+        self.loss = 0.0
+        self.gradient: Array = np.zeros(model.shape, model.dtype)
+        shared = (name for name in ready[0].metrics if all(name in one.metrics for one in ready))
+        self.metrics = dict.fromkeys(shared, 0.0)
+        self._ready = ready
+        self._rows = sum(one.rows for one in ready)
+        self._model = model
+
+    def hear(self, worker: int, message: Message) -> None:
+        """Take a worker's answer; raises `RemoteProtocolError` for one that is none."""
+        told, count = self._ready[worker], len(self._ready)
+        loss, gradient, metrics = read_probe(message, told.metrics, worker, self._model)
+        self.loss += loss / count
+        add_scaled(self.gradient, gradient, 1.0 / count)
+        weight = told.rows / self._rows if self._rows else 1.0 / count
+        for name in self.metrics:
+            self.metrics[name] += weight * metrics[name]
 
 
 def read_probe(

@@ -37,7 +37,6 @@ class Round:
     started: float
     spoken: float = 0.0
     down: dict[int, Traffic] = field(default_factory=dict)
-    messages: dict[int, Message] = field(default_factory=dict)
     up_bytes: dict[int, tuple[int, int]] = field(default_factory=dict)
     arrived: dict[int, float] = field(default_factory=dict)
     reports: dict[int, Report] = field(default_factory=dict)
@@ -51,8 +50,7 @@ class Round:
         return worker in self.down and worker not in self.arrived
 
     def answer(self, worker: int, message: Message, wire_bytes: int, now: float) -> None:
-        """Note an uplink message."""
-        self.messages[worker] = message
+        """Note an uplink message; it is not kept."""
         self.up_bytes[worker] = message.payload_bytes, wire_bytes
         self.arrived[worker] = now
 
@@ -60,11 +58,6 @@ class Round:
     def complete(self) -> bool:
         """Whether every worker that was spoken to has answered and reported."""
         return len(self.arrived) == len(self.down) == len(self.reports)
-
-    def take_messages(self) -> dict[int, Message]:
-        """Return the uplink messages in worker order and let go of them and their buffers."""
-        messages, self.messages = self.messages, {}
-        return dict(sorted(messages.items()))
 
     def accounts(self, links: Sequence[Links], ended: float) -> tuple[WorkerRound, ...]:
         """Return what each worker sent, received and spent; `ended` closes the round."""
