@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format bench bandwidth links kernel-links memory compressors gradients heavy torch clean help
+.PHONY: run test lint format bench bandwidth links kernel-links memory compressors gradients rounds theory heavy torch clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,7 +32,7 @@ format: $(STAMP)  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bandwidth links memory compressors gradients  ## all benchmarks
+bench: bandwidth links memory compressors gradients rounds  ## all benchmarks
 
 bandwidth: $(STAMP)  ## who wins where: a grid of uplink and downlink rates
 	$(BIN)/python -m benchmarks.bandwidth
@@ -51,6 +51,9 @@ compressors: $(STAMP)  ## every compressor's bytes and speed beside limits and o
 
 gradients: $(STAMP)  ## a sparse gradient beside its two matrix products
 	$(BIN)/python -m benchmarks.gradients
+
+rounds: $(STAMP)  ## rounds a second beside bare sockets and other libraries
+	$(BIN)/python -m benchmarks.rounds
 
 heavy: $(STAMP)  ## tests that are too large, or too many, for every day
 	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \

@@ -8,16 +8,18 @@ import shutil
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks import environments
 from benchmarks.compressors import __main__ as benchmark
-from benchmarks.compressors import coders, environments, goals, own, report
+from benchmarks.compressors import coders, goals, own, report
 from benchmarks.compressors import vectors as made
 from benchmarks.compressors.cases import CASES
-from benchmarks.compressors.environments import PEERS, Peer, answer_of, failure, run
+from benchmarks.compressors.environments import PEERS, run
 from benchmarks.compressors.limits import Share, Sizes, coded, entropy, log2_binomial, sizes
 from benchmarks.compressors.peers import timing
 from benchmarks.compressors.vectors import BUILT_IN, gradient, vectors
@@ -256,14 +258,14 @@ main(codecs, {"library": "1.2"})
 def fake(tmp_path, monkeypatch):
     """Run a script as a peer's, here and without an environment of its own."""
     shutil.copy(timing.__file__, tmp_path)
-    monkeypatch.setattr(environments, "_SCRIPTS", tmp_path)
     monkeypatch.setattr(environments, "_environment", lambda peer, place: sys.executable)
 
     def make(script):
         (tmp_path / "with_fake.py").write_text(script)
         np.save(tmp_path / "v.npy", gaussian(), allow_pickle=False)
         vector = {"name": "gaussian", "path": str(tmp_path / "v.npy")}
-        return run(Peer("fake", ()), [vector], 1, tmp_path)
+        peer = environments.Peer("fake", (), tmp_path / "with_fake.py")
+        return run(peer, [vector], 1, tmp_path)
 
     return make
 
@@ -298,13 +300,15 @@ def test_a_peer_that_fails_is_named_with_its_last_line(fake, script, error):
 
 def test_an_answer_is_the_last_line_of_json():
     said = 'noise\n{"versions": {"a": "1"}, "rows": []}\n'
-    assert {"peer": "a", "versions": {"a": "1"}, "rows": []} == answer_of("a", said)
+    assert {"peer": "a", "versions": {"a": "1"}, "rows": []} == environments.answer_of("a", said)
 
 
 def test_a_failure_is_told_without_the_paths_of_the_command():
     late = subprocess.TimeoutExpired(["/home/me/python"], 3)
     bad = subprocess.CalledProcessError(1, ["/home/me/python"], stderr="one\nERROR: no wheel\n")
-    assert ["TimeoutExpired", "ERROR: no wheel"] == [failure(late), failure(bad)]
+    assert ["TimeoutExpired", "ERROR: no wheel"] == [
+        environments.failure(one) for one in (late, bad)
+    ]
 
 
 # Verdicts
@@ -428,13 +432,13 @@ def test_decoding_is_judged_against_encoding():
 def test_the_goals_name_compressors_and_codecs_that_are_measured():
     assert {goal.compressor for goal in goals.SPEED} <= {str(case) for case in CASES}
     known = {peer.name: peer.script.read_text() for peer in PEERS}
-    known["numpy"] = (environments.Path(own.__file__).parent / "references.py").read_text()
+    known["numpy"] = (Path(own.__file__).parent / "references.py").read_text()
     for goal in goals.SPEED:
         assert goal.peer is None or f'"{goal.codec}"' in known[goal.peer]
 
 
 def test_the_goals_for_speed_are_as_documented():
-    page = environments.Path(benchmark.__file__).parents[2] / "docs" / "performance.md"
+    page = Path(benchmark.__file__).parents[2] / "docs" / "performance.md"
     part = page.read_text().partition("## Goals for speed")[2].partition("\n## ")[0]
     cells = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
     written = {

@@ -1,0 +1,1 @@
+"""Rounds a second of netcomp, of bare sockets and of other libraries."""

@@ -1,0 +1,108 @@
+"""The rounds' table, as Markdown and CSV, and their picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rounds.goals import ratio, slope
+
+__all__ = ["page", "write"]
+
+_COLUMNS = ("who", "n", "d", "rounds", "rounds_per_second", "bytes_per_second", "error")
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return the results as Markdown: goals, the table, the fitted slopes."""
+    rows = results["rows"]
+    lines = ["# Rounds a second", "", _machine(results["machine"]), "", "## Goals", ""]
+    lines += ["| n | d | against | goal | figure | verdict |", "|---|---|---|---|---|---|"]
+    lines += [_goal(one) for one in results["verdicts"]]
+    lines += ["", "## Figures", ""]
+    lines += ["| n | d | who | rounds/s | MB/s | netcomp / it |", "|---|---|---|---|---|---|"]
+    lines += [_row(rows, row) for row in rows]
+    lines += ["", "## How time grows", "", "| who | with n, d = 1000 | with d, n = 10 |"]
+    lines += ["|---|---|---|", *_slopes(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def write(results: Mapping[str, Any], out: Path) -> list[Path]:
+    """Write results.json, results.csv, table.md and rounds.png; return their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / name for name in ("results.json", "results.csv", "table.md", "rounds.png")]
+    paths[0].write_text(json.dumps(results, indent=1) + "\n")
+    with paths[1].open("w", newline="") as file:
+        table = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(results["rows"])
+    paths[2].write_text(page(results))
+    _draw(results["rows"], paths[3])
+    return paths
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['python']}; server in one process,"
+        " all workers in another. Medians over turns taken in one run; other people's work on the"
+        " machine is in them."
+    )
+
+
+def _goal(one: Mapping[str, Any]) -> str:
+    figure = "–" if one["figure"] is None else f"{one['figure']:.2f}"
+    cells = (one["n"], one["d"], one["peer"], f"≥ {one['factor']:g}", figure, one["verdict"])
+    return _line(cells)
+
+
+def _row(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> str:
+    if row["error"]:
+        return _line((row["n"], row["d"], row["who"], row["error"], "–", "–"))
+    over = ratio(rows, row["who"], row["n"], row["d"])
+    return _line(
+        (
+            row["n"],
+            row["d"],
+            row["who"],
+            f"{row['rounds_per_second']:.4g}",
+            f"{row['bytes_per_second'] / 1e6:.4g}",
+            "–" if over is None else f"{over:.2f}",
+        )
+    )
+
+
+def _slopes(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for who in dict.fromkeys(row["who"] for row in rows):
+        own = [row for row in rows if row["who"] == who and not row["error"]]
+        of_n = [(row["n"], 1 / row["rounds_per_second"]) for row in own if row["d"] == 1000]
+        of_d = [(row["d"], 1 / row["rounds_per_second"]) for row in own if row["n"] == 10]
+        fits = ["–" if fit is None else f"{fit:.2f}" for fit in (slope(of_n), slope(of_d))]
+        yield _line((who, *fits))
+
+
+def _line(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    from matplotlib.figure import Figure  # noqa: PLC0415 — slow to import, needed here only
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axes, key, other, fixed in zip(
+        figure.subplots(1, 2), ("n", "d"), ("d", "n"), (1000, 10), strict=True
+    ):
+        for who in dict.fromkeys(row["who"] for row in rows):
+            points = sorted(
+                (row[key], row["rounds_per_second"])
+                for row in rows
+                if row["who"] == who and row[other] == fixed and not row["error"]
+            )
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o", label=who)
+        axes.set(xscale="log", yscale="log", xlabel=key, ylabel="rounds/s")
+        axes.set_title(f"{other} = {fixed}")
+        axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
