@@ -102,12 +102,13 @@ class Draw:
         worker: int | None = None,
     ) -> Draw:
         """Return the key with the given parts replaced."""
-        return replace(
-            self,
-            round=self.round if round_ is None else round_,
-            sub=self.sub if sub is None else sub,
-            direction=self.direction if direction is None else direction,
-            worker=self.worker if worker is None else worker,
+        # Not `replace`, which takes ten times as long: a round asks for several keys a worker.
+        return Draw(
+            self.seed,
+            self.round if round_ is None else round_,
+            self.sub if sub is None else sub,
+            self.direction if direction is None else direction,
+            self.worker if worker is None else worker,
         )
 
     def shared(self) -> Draw:

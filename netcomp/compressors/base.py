@@ -215,6 +215,9 @@ def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
 
     By chunks: a temporary as long as the vector would cost its memory once more.
     """
+    if out.size <= _CHUNK:
+        out += np.multiply(values, weight, dtype=out.dtype)
+        return
     for start in range(0, out.size, _CHUNK):
         part = slice(start, start + _CHUNK)
         out[part] += np.multiply(values[part], weight, dtype=out.dtype)
@@ -226,7 +229,8 @@ def all_finite(values: NDArray[Any]) -> bool:
     One number tells, at memory speed. Only when it is not finite is the vector looked at in
     detail: a sum of finite values may overflow.
     """
-    if values.itemsize < 4:  # noqa: PLR2004 — half precision, whose sums overflow soon
+    # Sums in half precision overflow soon; of few values the detail is cheaper than a sum.
+    if values.itemsize < 4 or values.size <= _ROW:  # noqa: PLR2004 — of half precision
         return bool(np.isfinite(values).all())
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(_telltale(values)) or np.isfinite(values).all())

@@ -126,8 +126,19 @@ class Connection(asyncio.BufferedProtocol):
         if frame.kind is FrameKind.STOP:
             self._hurry()
         transfer = self._scheduled(frame.nbytes) if paced else None
+        if transfer is None and len(frame.buffers) == 1 and frame.nbytes <= _AHEAD and self._free:
+            # Nothing is in its way and it is one piece: no need to queue it first.
+            assert self._transport is not None  # noqa: S101 — for the type checker
+            self.bytes_sent += frame.nbytes
+            self._transport.write(frame.buffers[0])
+            return
         self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
         self._pump()
+
+    @property
+    def _free(self) -> bool:
+        """Whether the next frame may be written at once."""
+        return not self._queue and not self._paused and self._transport is not None
 
     def _scheduled(self, nbytes: int) -> Schedule | None:
         """Return when which bytes of a paced frame may go, None where at once."""

@@ -27,6 +27,7 @@ from netcomp.wire.frames import FrameKind
 
 __all__ = ["Observer", "Server", "overhead_of"]
 
+_EVERY_ROUND: Final = {FrameKind.REPORT, FrameKind.UPLINK}
 _HELLO_SECONDS: Final = 10.0
 _GOODBYE_SECONDS: Final = 5.0
 
@@ -138,7 +139,9 @@ class Server:
         content = event.content
         if peer is None:
             return
-        if isinstance(content, Hello):
+        if event.kind in _EVERY_ROUND and peer.worker is not None:
+            self._feed(ins.told(peer.worker, event), now)
+        elif isinstance(content, Hello):
             self._feed(ins.Joined(peer.number, content), now)
         elif isinstance(content, Failure):
             connection.error = PeerRefused(content.code, content.reason)

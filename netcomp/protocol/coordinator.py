@@ -124,16 +124,16 @@ class Coordinator:
 
     def _dispatch(self, event: ins.Event, now: float) -> list[ins.Instruction]:
         match event:
-            case ins.Joined():
-                return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)
-            case ins.Prepared():
-                return self._on_prepared(event)
             case ins.Answered():
                 return self._on_answered(event, now)
             case ins.Reported():
                 self._in_round(event.worker, event.round)
                 self._round.reports[event.worker] = event.report
                 return self._proceed()
+            case ins.Joined():
+                return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)
+            case ins.Prepared():
+                return self._on_prepared(event)
             case ins.Probed():
                 return self._on_probed(event)
             case ins.Closed():

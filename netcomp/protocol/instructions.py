@@ -230,15 +230,15 @@ Instruction = (
 def told(worker: int, frame: Frame) -> Event:
     """Return what the coordinator is told of a frame of an admitted worker."""
     match frame.content:
-        case Ready() as ready:
-            return Prepared(worker, ready)
-        case Report() as report:
-            return Reported(worker, frame.round, report)
-        case Bye() as bye:
-            return Closed(worker, bye)
         case Message() as message if frame.kind is FrameKind.PROBED:
             return Probed(worker, frame.round, message)
         case Message() as message:
             return Answered(worker, frame.round, message, frame.nbytes)
+        case Report() as report:
+            return Reported(worker, frame.round, report)
+        case Ready() as ready:
+            return Prepared(worker, ready)
+        case Bye() as bye:
+            return Closed(worker, bye)
         case _:
             raise LocalProtocolError(f"{frame.kind.name} is nothing an admitted worker says")

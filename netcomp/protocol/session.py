@@ -143,6 +143,7 @@ class Session:
         self.received_bytes = Tally()
         self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
         self._parser = FrameParser({})
+        self._next = _TABLE[self.state]
         self._allow()
 
     @property
@@ -184,7 +185,7 @@ class Session:
         """
         kind = outgoing.kind
         mine = _FROM_SERVER if self.side is Side.SERVER else _FROM_WORKER
-        if kind is not K.ERROR and (kind not in mine or kind not in _TABLE[self.state]):
+        if kind is not K.ERROR and (kind not in mine or kind not in self._next):
             raise LocalProtocolError(f"{kind.name} cannot be sent while {self.state.value}")
         self.sent[CATEGORIES[kind]] += outgoing.nbytes
         self._move(kind)
@@ -221,9 +222,10 @@ class Session:
         return Event(frame.kind, frame.round, content, frame.nbytes)
 
     def _move(self, kind: FrameKind) -> None:
-        state = State.CLOSED if kind is K.ERROR else _TABLE[self.state][kind]
+        state = State.CLOSED if kind is K.ERROR else self._next[kind]
         if state is not self.state:
             self.state = state
+            self._next = _TABLE[state]
             self._allow()
 
     def _allow(self) -> None:

@@ -72,6 +72,9 @@ class FrameKind(IntEnum):
     ERROR = 12
 
 
+_KINDS: Final = {int(kind): kind for kind in FrameKind}
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame as received; `nbytes` counts it whole, header included."""
@@ -175,9 +178,12 @@ class FrameParser:
                 self._body_filled = self._filled - end
                 self._body[: self._body_filled] = self._scratch[end : self._filled]
                 at = self._filled
-        rest = bytes(self._scratch[at : self._filled])
-        self._scratch[: len(rest)] = rest
-        self._filled = len(rest)
+        if at == self._filled:
+            self._filled = 0
+        elif at:
+            rest = bytes(self._scratch[at : self._filled])
+            self._scratch[: len(rest)] = rest
+            self._filled = len(rest)
 
     def _header(self, at: int) -> tuple[FrameKind, int, int, int]:
         magic, version, kind, flags, descriptor, round_, body = _HEADER.unpack_from(
@@ -196,7 +202,7 @@ class FrameParser:
             raise RemoteProtocolError(f"a frame of kind {kind} has no place here")
         if body > limit:
             raise PayloadTooBig(body, limit)
-        return FrameKind(kind), round_, descriptor, body
+        return _KINDS[kind], round_, descriptor, body
 
 
 def _aligned(nbytes: int) -> memoryview:

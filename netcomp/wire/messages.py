@@ -43,6 +43,10 @@ _ALIGN = 64
 _ALIGN_FROM = 1 << 16
 _JOIN_BELOW = 1 << 16
 _LARGEST_BIN = 2**32 - 1
+_WIDTHS = {_BIN8: 1, _BIN16: 2, _BIN32: 4}
+_DESCRIPTORS = {
+    bytes((0x92, kind, count)): (kind, count) for kind in Kind for count in range(MAX_PARTS + 1)
+}
 _LIMITS = {
     "max_array_len": 4096,
     "max_map_len": 4096,
@@ -62,10 +66,14 @@ class Outgoing:
     round: int = 0
 
 
-def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
-    """Encode a document frame; the content is what msgpack and JSON have in common."""
-    body = msgpack.packb(dict(content), use_bin_type=True)
-    return _outgoing(kind, round_, b"", [body])
+def document(kind: FrameKind, round_: int, content: Mapping[str, Any] | bytes) -> Outgoing:
+    """Encode a document frame; the content is what msgpack and JSON have in common.
+
+    Or such a map's bytes.
+    """
+    if not isinstance(content, bytes):
+        content = bytes(msgpack.packb(dict(content), use_bin_type=True))
+    return _outgoing(kind, round_, b"", [content])
 
 
 def read_document(frame: Frame) -> dict[str, Any]:
@@ -133,7 +141,8 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
         lead = bytes([_NIL]) * padding + bytes([_BIN32]) + part.nbytes.to_bytes(4, "big")
         pieces += [lead, part]
         offset += len(lead) + part.nbytes
-    descriptor = msgpack.packb([int(message.kind), len(message.parts)])
+    # A msgpack array of two small integers, MAX_PARTS being one.
+    descriptor = bytes((0x92, message.kind, len(message.parts)))
     return _outgoing(kind, round_, descriptor, pieces)
 
 
@@ -154,18 +163,25 @@ def read_message(frame: Frame) -> Message:
 
     Raises `RemoteProtocolError` where descriptor and body do not fit together.
     """
+    kind, count = _described(frame.descriptor)
+    parts = _walk(frame.body)
+    if type(count) is not int or count != len(parts):
+        raise RemoteProtocolError(f"{len(parts)} parts where the descriptor says {count!r}")
+    return Message(kind, parts)
+
+
+def _described(descriptor: bytes) -> tuple[Kind, Any]:
+    """Return the message kind and the number of parts that a descriptor tells."""
+    if found := _DESCRIPTORS.get(descriptor):
+        return found
     try:
-        descriptor = msgpack.unpackb(frame.descriptor, **_LIMITS)
-        kind_number, count = descriptor
+        kind_number, count = msgpack.unpackb(descriptor, **_LIMITS)
         kind = Kind(kind_number)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise RemoteProtocolError(f"a damaged descriptor: {error}") from error
     if type(kind_number) is not int:  # an enumeration takes true and 1.0 for 1
         raise RemoteProtocolError(f"a damaged descriptor: {kind_number!r} is no message kind")
-    parts = _walk(frame.body)
-    if type(count) is not int or count != len(parts):
-        raise RemoteProtocolError(f"{len(parts)} parts where the descriptor says {count!r}")
-    return Message(kind, parts)
+    return kind, count
 
 
 def _walk(body: memoryview) -> tuple[memoryview, ...]:
@@ -180,7 +196,7 @@ def _walk(body: memoryview) -> tuple[memoryview, ...]:
             padding += 1
             continue
         padding = 0
-        width = {_BIN8: 1, _BIN16: 2, _BIN32: 4}.get(tag)
+        width = _WIDTHS.get(tag)
         if width is None or at + width > end:
             raise RemoteProtocolError(f"byte {tag:#04x} where a vector's bytes belong")
         size = int.from_bytes(body[at : at + width], "big")
