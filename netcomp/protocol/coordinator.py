@@ -290,8 +290,8 @@ class Coordinator:
         self.progress = Progress(
             before.rounds + 1,
             before.seconds + now - self._round.started,
-            before.uplink_bytes + sum(a.up.wire_bytes for a in accounts),
-            before.downlink_bytes + sum(a.down.wire_bytes for a in accounts),
+            before.uplink_bytes + accounts.up.wire_bytes,
+            before.downlink_bytes + accounts.down.wire_bytes,
         )
         self._row = RoundRecord(self.progress.rounds, self.progress.seconds, accounts, None, None)
         return self._after_row()

@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from netcomp.link import Link
-from netcomp.results.events import Times, Traffic, WorkerRound
+from netcomp.results.events import WORKER_RECORD, Accounts, Traffic
 from netcomp.roles import Message
 from netcomp.wire.documents import Report
 
@@ -59,24 +62,47 @@ class Round:
         """Whether every worker that was spoken to has answered and reported."""
         return len(self.arrived) == len(self.down) == len(self.reports)
 
-    def accounts(self, links: Sequence[Links], ended: float) -> tuple[WorkerRound, ...]:
+    def accounts(self, links: Sequence[Links], ended: float) -> Accounts:
         """Return what each worker sent, received and spent; `ended` closes the round."""
-        return tuple(self._account(worker, links[worker], ended) for worker in sorted(self.arrived))
-
-    def _account(self, worker: int, links: Links, ended: float) -> WorkerRound:
-        report = self.reports[worker]
-        up = Traffic(report.paper_bits, *self.up_bytes[worker])
-        down = self.down[worker]
+        workers = sorted(self.arrived)
+        rows = np.zeros(len(workers), WORKER_RECORD)
+        rows["round"] = self.number + 1
+        rows["worker"] = workers
+        down = [self.down[worker] for worker in workers]
+        rows["down_paper_bits"] = [one.paper_bits for one in down]
+        rows["down_payload_bytes"] = [one.payload_bytes for one in down]
+        rows["down_wire_bytes"] = wire_down = [one.wire_bytes for one in down]
+        reports = [self.reports[worker] for worker in workers]
+        rows["up_paper_bits"] = [one.paper_bits for one in reports]
+        rows["up_payload_bytes"] = [self.up_bytes[worker][0] for worker in workers]
+        rows["up_wire_bytes"] = wire_up = [self.up_bytes[worker][1] for worker in workers]
         wall = ended - self.started
         # A worker's clock may run a little fast: nothing may exceed the wall time.
-        compute = min(report.compute, wall)
-        compress = min(report.compress, wall - compute)
-        trip = self.arrived[worker] - self.spoken - report.elapsed
-        travel = min(max(trip, 0.0), wall - compute - compress)
-        ways = links.down.seconds(down.wire_bytes), links.up.seconds(up.wire_bytes)
-        if sum(ways) == 0.0:
-            ways = float(down.wire_bytes), float(up.wire_bytes)
-        down_time = travel * ways[0] / sum(ways)
-        up_time = travel - down_time
-        wait = wall - compute - compress - travel
-        return WorkerRound(worker, up, down, Times(compute, compress, up_time, down_time, wait))
+        compute = np.minimum([one.compute for one in reports], wall)
+        compress = np.minimum([one.compress for one in reports], wall - compute)
+        elapsed = np.array([one.elapsed for one in reports])
+        arrived = np.array([self.arrived[worker] for worker in workers])
+        trip = arrived - self.spoken - elapsed
+        travel = np.minimum(np.maximum(trip, 0.0), wall - compute - compress)
+        share = _share_of_down([links[worker] for worker in workers], wire_down, wire_up)
+        rows["compute"], rows["compress"] = compute, compress
+        rows["down"] = down_time = travel * share
+        rows["up"] = travel - down_time
+        rows["wait"] = wall - compute - compress - travel
+        return Accounts(rows)
+
+
+def _share_of_down(
+    links: Sequence[Links], down: Sequence[int], up: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return which part of each worker's travel was on the way down."""
+    ways = np.array([down, up], dtype=np.float64)
+    if not all(one.down.unlimited and one.up.unlimited for one in links):
+        emulated = [
+            (one.down.seconds(below), one.up.seconds(above))
+            for one, below, above in zip(links, down, up, strict=True)
+        ]
+        seconds = np.array(emulated).T
+        ways = np.where(seconds.sum(axis=0) == 0.0, ways, seconds)
+    share: NDArray[np.float64] = ways[0] / ways.sum(axis=0)
+    return share

@@ -1,6 +1,6 @@
 """The facts of a round, as plain data: bytes sent, seconds spent, model probed.
 
-A leaf: only dataclasses, imported by whoever measures and whoever records.
+A leaf: only plain data, imported by whoever measures and whoever records.
 Three byte counts are kept apart everywhere: `paper_bits` is what the paper's
 formula charges, `payload_bytes` is what the compressor's encoding takes, and
 `wire_bytes` is what the socket carried, framing included.
@@ -8,10 +8,22 @@ formula charges, `payload_bytes` is what the compressor's encoding takes, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any, overload
 
-__all__ = ["Overhead", "RoundRecord", "Times", "Traffic", "WorkerRound"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "WORKER_RECORD",
+    "Accounts",
+    "Overhead",
+    "RoundRecord",
+    "Times",
+    "Traffic",
+    "WorkerRound",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,97 @@ class WorkerRound:
     times: Times
 
 
+WORKER_RECORD = np.dtype(
+    [
+        ("round", "<u4"),
+        ("worker", "<u4"),
+        ("up_paper_bits", "<f8"),
+        ("up_payload_bytes", "<u8"),
+        ("up_wire_bytes", "<u8"),
+        ("down_paper_bits", "<f8"),
+        ("down_payload_bytes", "<u8"),
+        ("down_wire_bytes", "<u8"),
+        ("compute", "<f8"),
+        ("compress", "<f8"),
+        ("up", "<f8"),
+        ("down", "<f8"),
+        ("wait", "<f8"),
+    ]
+)
+"""One worker in one round, 96 bytes; times in seconds."""
+
+_TIMES = ("compute", "compress", "up", "down", "wait")
+
+
+class Accounts(Sequence[WorkerRound]):
+    """The rows of one round, in worker order, and their totals `up` and `down`; read-only.
+
+    In columns, laid out as in workers.bin, so that a thousand workers cost little more than ten;
+    a `WorkerRound` is made when somebody asks for it.
+    """
+
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self.rows = rows
+        self.up = _total(rows, "up")
+        self.down = _total(rows, "down")
+
+    @classmethod
+    def of(cls, parts: Iterable[WorkerRound], round_: int) -> Accounts:
+        """Return the rows of single workers' parts in a round."""
+        if isinstance(parts, cls):
+            return parts
+        rows = [
+            (
+                round_,
+                part.worker,
+                *(part.up.paper_bits, part.up.payload_bytes, part.up.wire_bytes),
+                *(part.down.paper_bits, part.down.payload_bytes, part.down.wire_bytes),
+                *(part.times.compute, part.times.compress),
+                *(part.times.up, part.times.down, part.times.wait),
+            )
+            for part in parts
+        ]
+        return cls(np.array(rows, dtype=WORKER_RECORD))
+
+    @property
+    def workers(self) -> NDArray[np.integer[Any]]:
+        """The workers' numbers."""
+        return self.rows["worker"]
+
+    def times(self) -> NDArray[np.float64]:
+        """Return the five shares, shape (workers, 5), in the order of the fields of `Times`."""
+        return np.stack([self.rows[name] for name in _TIMES], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> WorkerRound: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Accounts: ...
+
+    def __getitem__(self, index: int | slice) -> WorkerRound | Accounts:
+        if isinstance(index, slice):
+            return Accounts(self.rows[index])
+        _, worker, *figures = self.rows[index].item()
+        up, down, times = figures[:3], figures[3:6], figures[6:]
+        return WorkerRound(worker, Traffic(*up), Traffic(*down), Times(*times))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _total(rows: NDArray[Any], way: str) -> Traffic:
+    return Traffic(
+        float(rows[f"{way}_paper_bits"].sum()),
+        int(rows[f"{way}_payload_bytes"].sum()),
+        int(rows[f"{way}_wire_bytes"].sum()),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
     """One completed round.
@@ -109,10 +212,19 @@ class RoundRecord:
 
     round: int
     seconds: float
-    workers: tuple[WorkerRound, ...] = ()
+    workers: Sequence[WorkerRound] = ()
     loss: float | None = None
     grad_norm_sq: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "workers", Accounts.of(self.workers, self.round))
+
+    @property
+    def accounts(self) -> Accounts:
+        """`workers` in columns."""
+        assert isinstance(self.workers, Accounts)  # noqa: S101 — see __post_init__
+        return self.workers
 
     @property
     def probed(self) -> bool:
@@ -121,18 +233,16 @@ class RoundRecord:
 
     def up(self) -> Traffic:
         """Uplink traffic of this round, over all workers that took part."""
-        return Traffic.total(w.up for w in self.workers)
+        return self.accounts.up
 
     def down(self) -> Traffic:
         """Downlink traffic of this round, over all workers that took part."""
-        return Traffic.total(w.down for w in self.workers)
+        return self.accounts.down
 
     def mean_times(self) -> Times:
         """Mean over the workers that took part; zero where there were none."""
-        total = Times()
-        for part in self.workers:
-            total += part.times
-        return total.scaled(1 / len(self.workers)) if self.workers else total
+        times = self.accounts.times()
+        return Times(*times.mean(axis=0).tolist()) if len(times) else Times()
 
 
 @dataclass(frozen=True, slots=True)

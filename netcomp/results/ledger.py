@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from netcomp.results.events import RoundRecord, Times, Traffic
 
@@ -50,6 +54,23 @@ def time_shares(times: Times) -> dict[str, float]:
     return {name: value / total if total > 0 else 0.0 for name, value in times.as_dict().items()}
 
 
+class _Columns:
+    """Each worker's traffic one way."""
+
+    def __init__(self, workers: int) -> None:
+        self._bits = np.zeros(workers)
+        self._counts = np.zeros((workers, 2), np.int64)
+
+    def add(self, rows: NDArray[np.void], workers: NDArray[Any], way: str) -> None:
+        self._bits[workers] += rows[f"{way}_paper_bits"]
+        for column, name in enumerate(("payload_bytes", "wire_bytes")):
+            self._counts[workers, column] += rows[f"{way}_{name}"].astype(np.int64)
+
+    def traffic(self) -> list[Traffic]:
+        pairs = zip(self._bits.tolist(), self._counts.tolist(), strict=True)
+        return [Traffic(bits, *counts) for bits, counts in pairs]
+
+
 class Ledger:
     """Adds up the records of a run of `workers` workers in dimension `dim`.
 
@@ -68,9 +89,8 @@ class Ledger:
         self.up = Traffic()
         self.down = Traffic()
         self.times = Times()
-        self.worker_up = [Traffic()] * workers
-        self.worker_down = [Traffic()] * workers
-        self.worker_times = [Times()] * workers
+        self._of_workers = {way: _Columns(workers) for way in ("up", "down")}
+        self._worker_times = np.zeros((workers, 5))
         self.last_probe: Probe | None = None
         self.best: Probe | None = None
         self.reached: dict[str, Reached] = {}
@@ -87,10 +107,10 @@ class Ledger:
         self.up += record.up()
         self.down += record.down()
         self.times += record.mean_times()
-        for part in record.workers:
-            self.worker_up[part.worker] += part.up
-            self.worker_down[part.worker] += part.down
-            self.worker_times[part.worker] += part.times
+        rows, workers = record.accounts.rows, record.accounts.workers
+        for way, columns in self._of_workers.items():
+            columns.add(rows, workers, way)
+        self._worker_times[workers] += record.accounts.times()
         if record.probed:
             self._probed(
                 Probe(
@@ -101,6 +121,21 @@ class Ledger:
                     record.metrics,
                 ),
             )
+
+    @property
+    def worker_up(self) -> list[Traffic]:
+        """What each worker sent."""
+        return self._of_workers["up"].traffic()
+
+    @property
+    def worker_down(self) -> list[Traffic]:
+        """What each worker was sent."""
+        return self._of_workers["down"].traffic()
+
+    @property
+    def worker_times(self) -> list[Times]:
+        """Where each worker's time went."""
+        return [Times(*times) for times in self._worker_times.tolist()]
 
     def mark_reached(self, target_name: str) -> Reached:
         """Note that the target is met as of the last record; the first call counts."""
@@ -123,9 +158,9 @@ class Ledger:
     def _check(self, record: RoundRecord) -> None:
         if record.round < self.rounds:
             raise ValueError(f"round {record.round} recorded after round {self.rounds}")
-        for part in record.workers:
-            if not 0 <= part.worker < self.workers:
-                raise ValueError(f"worker {part.worker} of {self.workers} does not exist")
+        if len(strangers := np.flatnonzero(record.accounts.workers >= self.workers)):
+            worker = record.accounts.workers[strangers[0]]
+            raise ValueError(f"worker {worker} of {self.workers} does not exist")
 
     def _probed(self, probe: Probe) -> None:
         self.last_probe = probe

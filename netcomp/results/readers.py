@@ -13,28 +13,10 @@ from typing import Any
 import numpy as np
 
 from netcomp.errors import DataError
+from netcomp.results.events import WORKER_RECORD
 from netcomp.results.jsonable import loads
 
 __all__ = ["WORKER_HEADER", "WORKER_RECORD", "read_rounds", "read_summary", "read_workers"]
-
-WORKER_RECORD = np.dtype(
-    [
-        ("round", "<u4"),
-        ("worker", "<u4"),
-        ("up_paper_bits", "<f8"),
-        ("up_payload_bytes", "<u8"),
-        ("up_wire_bytes", "<u8"),
-        ("down_paper_bits", "<f8"),
-        ("down_payload_bytes", "<u8"),
-        ("down_wire_bytes", "<u8"),
-        ("compute", "<f8"),
-        ("compress", "<f8"),
-        ("up", "<f8"),
-        ("down", "<f8"),
-        ("wait", "<f8"),
-    ]
-)
-"""One worker in one round, 96 bytes; times in seconds."""
 
 WORKER_HEADER = b"netcomp workers 1 %d\n" % WORKER_RECORD.itemsize
 """First line of workers.bin: magic, format version, bytes a record."""

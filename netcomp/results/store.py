@@ -71,18 +71,7 @@ def round_row(record: RoundRecord) -> dict[str, Any]:
 
 def worker_rows(record: RoundRecord) -> np.ndarray[Any, np.dtype[np.void]]:
     """Return the round's `WORKER_RECORD`s, in the order of `record.workers`."""
-    rows = [
-        (
-            record.round,
-            part.worker,
-            *(part.up.paper_bits, part.up.payload_bytes, part.up.wire_bytes),
-            *(part.down.paper_bits, part.down.payload_bytes, part.down.wire_bytes),
-            *(part.times.compute, part.times.compress),
-            *(part.times.up, part.times.down, part.times.wait),
-        )
-        for part in record.workers
-    ]
-    return np.array(rows, dtype=WORKER_RECORD)
+    return record.accounts.rows
 
 
 class RunStore:
