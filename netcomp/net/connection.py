@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -84,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._queue: deque[_Queued] = deque()
         self._paused = False
+        self._together = False
+        self._held_back: list[bytes | memoryview] = []
         self._closing = False
         self._timer = Alarm(self._pump)
         self._release_timer = Alarm(self._release)
@@ -126,19 +129,37 @@ class Connection(asyncio.BufferedProtocol):
         if frame.kind is FrameKind.STOP:
             self._hurry()
         transfer = self._scheduled(frame.nbytes) if paced else None
-        if transfer is None and len(frame.buffers) == 1 and frame.nbytes <= _AHEAD and self._free:
-            # Nothing is in its way and it is one piece: no need to queue it first.
-            assert self._transport is not None  # noqa: S101 — for the type checker
-            self.bytes_sent += frame.nbytes
-            self._transport.write(frame.buffers[0])
+        if transfer is None and self._goes_at_once(frame):
+            self._held_back.append(frame.buffers[0])
+            if not self._together:
+                self._let_go()
             return
+        self._let_go()
         self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
         self._pump()
 
-    @property
-    def _free(self) -> bool:
-        """Whether the next frame may be written at once."""
-        return not self._queue and not self._paused and self._transport is not None
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the short frames sent meanwhile in one go: each write wakes the peer up."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+            self._let_go()
+
+    def _goes_at_once(self, frame: Outgoing) -> bool:
+        """Whether nothing is in the frame's way, and it is one short piece: it needs no queue."""
+        short = len(frame.buffers) == 1 and frame.nbytes <= _AHEAD
+        return short and not self._queue and not self._paused and self._transport is not None
+
+    def _let_go(self) -> None:
+        """Write what was held back to be written together."""
+        if self._held_back and self._transport is not None:
+            data = b"".join(self._held_back)
+            self.bytes_sent += len(data)
+            self._transport.write(data)
+        self._held_back.clear()
 
     def _scheduled(self, nbytes: int) -> Schedule | None:
         """Return when which bytes of a paced frame may go, None where at once."""

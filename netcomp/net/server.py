@@ -16,7 +16,7 @@ from netcomp.errors import NetcompError, PeerRefused, ProtocolError
 from netcomp.link import Lag, Ports
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
-from netcomp.net.loops import on_signals, raise_file_limit
+from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
 from netcomp.protocol.round import Links
@@ -105,7 +105,7 @@ class Server:
         backlog = max(100, self.coordinator.workers)
         listener = await loop.create_server(self._accept, host, port, backlog=backlog)
         try:
-            with on_signals(self.interrupt):
+            with on_signals(self.interrupt), rare_collections():
                 address = listener.sockets[0].getsockname()
                 listening(address[0], address[1])
                 self._observer.waiting(0, 0, self.coordinator.workers)

@@ -16,7 +16,7 @@ from netcomp.draw import MAX_SEED, Direction, Draw
 from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
-from netcomp.net.loops import on_signals, raise_file_limit
+from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
 from netcomp.protocol.session import Event, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.wire.documents import Failure, Hello, Welcome, encode
@@ -55,7 +55,7 @@ async def run_slots(
             for worker in workers:
                 worker.leave()
 
-        with on_signals(leave):
+        with on_signals(leave), rare_collections():
             async with asyncio.TaskGroup() as group:
                 for slot, worker in enumerate(workers):
                     number = None if first is None else first + slot
@@ -137,11 +137,11 @@ class _Worker:
 
     def _on_event(self, connection: Connection, event: Event, now: float) -> None:
         content = event.content
-        if isinstance(content, Failure):
+        if event.kind is not FrameKind.DOWNLINK and isinstance(content, Failure):
             connection.error = PeerRefused(content.code, content.reason)
             connection.finish()
             return
-        if isinstance(content, Welcome):
+        if event.kind is FrameKind.WELCOME and isinstance(content, Welcome):
             seed = content.spec.get("seed")
             key = Draw(seed if isinstance(seed, int) and 0 <= seed < MAX_SEED else 0)
             draw = key.at(direction=Direction.DOWN, worker=content.worker)
@@ -156,19 +156,27 @@ class _Worker:
             event, delivered = self._waiting.popleft()
             if self._slow and event.kind is not FrameKind.STOP:
                 self._computing = True
-                work = partial(self._slot.answer, event, delivered)
+                work = partial(self._answer, event, delivered)
                 future = asyncio.get_running_loop().run_in_executor(self._pool, work)
-                future.add_done_callback(partial(self._answered, event, clock()))
+                future.add_done_callback(self._answered)
                 return
-            self._reply(event, clock(), partial(self._slot.answer, event, delivered))
+            self._reply(partial(self._answer, event, delivered))
 
-    def _answered(self, event: Event, began: float, future: asyncio.Future[list[Outgoing]]) -> None:
+    def _answer(self, event: Event, delivered: float) -> list[Outgoing]:
+        """Answer an event, and note whether that is slow; waiting for the thread is not."""
+        began = clock()
+        frames = self._slot.answer(event, delivered)
+        if event.kind in (FrameKind.DOWNLINK, FrameKind.PROBE):
+            self._slow = clock() - began > _SLOW_SECONDS
+        return frames
+
+    def _answered(self, future: asyncio.Future[list[Outgoing]]) -> None:
         self._computing = False
         if not future.cancelled():
-            self._reply(event, began, future.result)
+            self._reply(future.result)
             self._answer_next()
 
-    def _reply(self, event: Event, began: float, answer: Callable[[], list[Outgoing]]) -> None:
+    def _reply(self, answer: Callable[[], list[Outgoing]]) -> None:
         """Send the answer; an answer that fails ends the conversation with its reason."""
         connection = self._connection
         assert connection is not None  # noqa: S101 — events come from it
@@ -180,11 +188,10 @@ class _Worker:
         except Exception as error:  # noqa: BLE001 — a user's oracle may raise anything
             connection.fail(LocalProtocolError(f"{type(error).__name__}: {error}"))
             return
-        if event.kind in (FrameKind.DOWNLINK, FrameKind.PROBE):
-            self._slow = clock() - began > _SLOW_SECONDS
         if connection.session.state is State.CLOSED:
             return
-        for frame in frames:
-            connection.send(frame, paced=frame.kind is FrameKind.UPLINK)
+        with connection.together():
+            for frame in frames:
+                connection.send(frame, paced=frame.kind is FrameKind.UPLINK)
         if self._slot.stopped is not None and connection.session.state is State.CLOSING:
             connection.say_goodbye()

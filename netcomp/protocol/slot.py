@@ -92,6 +92,10 @@ class Slot:
         `NetcompError` where the worker cannot go on.
         """
         content = event.content
+        if isinstance(content, Message):
+            if event.kind is FrameKind.PROBE:
+                return [self._probed(event.round, content)]
+            return self._step(event.round, content, delivered)
         if isinstance(content, Welcome):
             self.worker = content.worker
             self._local = self._load(content)
@@ -100,10 +104,6 @@ class Slot:
             self._begin(content)
         elif isinstance(content, Stop):
             self.stopped = content.reason
-        elif isinstance(content, Message):
-            if event.kind is FrameKind.PROBE:
-                return [self._probed(event.round, content)]
-            return self._step(event.round, content, delivered)
         return []
 
     def _begin(self, begin: Begin) -> None:

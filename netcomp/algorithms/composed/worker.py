@@ -74,7 +74,8 @@ class ComposedWorker:
         if parts.up_carries == "step":
             gradient = parts.step(draw.round) * gradient
         said, up = parts.up.send(state.up, gradient, named)
-        return replace(state, up=up, memory=memory), several(list(said.values()))
+        state = WorkerState(state.z, state.down, up, memory, state.before, state.x, state.round)
+        return state, several(list(said.values()))
 
     def _change(
         self,
@@ -99,7 +100,7 @@ class ComposedWorker:
             heard = x = x - gamma * heard
         z = heard if parts.beta == 1.0 else parts.beta * heard + (1.0 - parts.beta) * state.z
         before = state.z if parts.estimator.two_point else None
-        return replace(state, z=z, down=down, before=before, x=x, round=draw.round)
+        return WorkerState(z, down, state.up, state.memory, before, x, draw.round)
 
     def _decoded(self, state: WorkerState, message: Message, draw: Draw) -> tuple[Array, Any]:
         """Return what the down channel says, of every round that was missed where some were."""
