@@ -50,7 +50,7 @@ MAX_DESCRIPTOR: Final = 64
 
 _HEADER = struct.Struct(">2sBBHHIQ")
 _MAGIC = b"NC"
-_SCRATCH = 1 << 16
+_SCRATCH = 1 << 14
 _DIRECT = _SCRATCH // 2
 _ALIGN = 64
 
