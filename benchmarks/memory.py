@@ -181,6 +181,17 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def told_of(row: Mapping[str, Any]) -> str:
+    """Return a case's figures as a line."""
+    sizes = {name: f"{row[name] / _MIB:.0f}" for name in ("base", "peak", "worker_peak")}
+    return (
+        f"n = {row['workers']}, d = {row['dim']}: server {sizes['base']} MiB before,"
+        f" {sizes['peak']} at its peak; workers' process {sizes['worker_peak']}; server's files"
+        f" {row['files_before']}, {row['files_most']}, {row['files_after']};"
+        f" {row['rounds']} rounds, {row['seconds']:.1f} s"
+    )
+
+
 def main() -> None:
     """Measure, print figures beside the goals, write results.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -196,13 +207,7 @@ def main() -> None:
     for workers, dim in cases:
         row = measure(dim, workers)
         rows.append(row)
-        print(
-            f"n = {workers}, d = {dim}: server {row['base'] / _MIB:.0f} MiB before,"
-            f" {row['peak'] / _MIB:.0f} at its peak;"
-            f" workers' process {row['worker_peak'] / _MIB:.0f}; server's files {row['files_before']}, {row['files_most']}, {row['files_after']};"
-            f" {row['rounds']} rounds, {row['seconds']:.1f} s",
-            flush=True,
-        )
+        print(told_of(row), flush=True)
     verdicts = judge(rows)
     for one in verdicts:
         verdict = "holds" if one["holds"] else "does not hold"
