@@ -49,6 +49,14 @@ CASES = (
 """(n, d), in the order measured."""
 
 
+STALLS = ((2, 1_000_000), (2, 10_000_000))
+"""(n, d) where the server's event loop is watched."""
+
+
+def _stall(n: int, d: int) -> dict[str, Any]:
+    return {"n": n, "d": d, "seconds": own.longest_stall(n, d, 8), "goal": goals.STALL}
+
+
 def rounds_of(n: int, d: int) -> int:
     """Return how many rounds take about a second and a half, three at least."""
     guess = n * (1e-4 + 2e-8 * d)
@@ -126,10 +134,12 @@ def main() -> None:
     if asked.quick:
         names, turns, cases = ["uvloop"], 1, [case for case in cases if case[1] == 1000]
     rows, versions = measure(cases, [peer for peer in PEERS if peer.name in names], turns)
+    stalls = [] if asked.quick or asked.cases else [_stall(n, d) for n, d in STALLS]
     results = {
         "machine": describe(),
         "peer_versions": versions,
         "rows": rows,
+        "stalls": stalls,
         "verdicts": goals.verdicts(rows),
     }
     paths = report.write(results, asked.out)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["GOALS", "Goal", "ratio", "slope", "verdicts"]
+__all__ = ["GOALS", "STALL", "Goal", "ratio", "slope", "verdicts"]
 
 GATE = 0.8
+STALL = 0.25
+"""Seconds for which the server's event loop may stand still at d = 10⁷."""
 
 
 @dataclass(frozen=True)

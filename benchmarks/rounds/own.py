@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +16,13 @@ from netcomp.experiment.spec import Spec
 from netcomp.net import loops
 from netcomp.net.server import Server
 from netcomp.protocol.coordinator import Coordinator
+from netcomp.protocol.instructions import Outcome
 from netcomp.results.events import RoundRecord
 from netcomp.wire.frames import HEADER_BYTES
 
-__all__ = ["HEAD", "seconds"]
+__all__ = ["HEAD", "longest_stall", "seconds"]
+
+_BEAT = 0.001
 
 HEAD = HEADER_BYTES + 3 + 5
 """Bytes of a short vector's frame beside the vector: header, descriptor, one `bin` header."""
@@ -42,8 +47,33 @@ def seconds(n: int, d: int, rounds: int, warm: int) -> list[float]:
 
     From one record to the next: everything that happens between is in it, probes are none.
     """
+    ends = _play(n, d, rounds + warm + 2).stamps[warm:]
+    return [after - before for before, after in pairwise(ends)]
+
+
+def longest_stall(n: int, d: int, rounds: int) -> float:
+    """Return for how long the server's event loop stood still at most (s).
+
+    A heartbeat is due every millisecond; a stall is by how much one was late.
+    """
+    beats: list[float] = []
+
+    async def heart() -> None:
+        while True:
+            due = time.perf_counter() + _BEAT
+            await asyncio.sleep(_BEAT)
+            beats.append(time.perf_counter() - due)
+
+    _play(n, d, rounds, heart)
+    return max(beats)
+
+
+def _play(
+    n: int, d: int, rounds: int, beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> _Stamped:
+    """Run it, and `beside` on the server's loop meanwhile; return who recorded it."""
     with tempfile.TemporaryDirectory() as runs:
-        spec = Spec.parse(_tree(n, d, rounds + warm + 2, runs))
+        spec = Spec.parse(_tree(n, d, rounds, runs))
         experiment = Experiment(spec)
         recorder = _Stamped(experiment)
         coordinator = Coordinator(
@@ -55,14 +85,22 @@ def seconds(n: int, d: int, rounds: int, warm: int) -> list[float]:
             prepare=experiment.prepare,
         )
         server = Server(coordinator, experiment.links, recorder)
-        outcome = loops.run(run_local(server, spec.cluster.slots))
+
+        async def run() -> Outcome:
+            task = None if beside is None else asyncio.create_task(beside())
+            try:
+                return await run_local(server, spec.cluster.slots)
+            finally:
+                if task is not None:
+                    task.cancel()
+
+        outcome = loops.run(run())
         recorder.finish(
             outcome, server.overhead, consistent=server.consistent, model=coordinator.model
         )
     if outcome.error is not None:
         raise outcome.error
-    ends = recorder.stamps[warm:]
-    return [after - before for before, after in pairwise(ends)]
+    return recorder
 
 
 def _tree(n: int, d: int, rounds: int, runs: str) -> dict[str, Any]:

@@ -26,6 +26,13 @@ def page(results: Mapping[str, Any]) -> str:
     lines += [_row(rows, row) for row in rows]
     lines += ["", "## How time grows", "", "| who | with n, d = 1000 | with d, n = 10 |"]
     lines += ["|---|---|---|", *_slopes(rows)]
+    if results["stalls"]:
+        lines += ["", "## The longest stall of the server's event loop", ""]
+        lines += ["| n | d | ms | goal |", "|---|---|---|---|"]
+        lines += [
+            _line((one["n"], one["d"], f"{1e3 * one['seconds']:.0f}", f"{1e3 * one['goal']:.0f}"))
+            for one in results["stalls"]
+        ]
     return "\n".join(lines) + "\n"
 
 

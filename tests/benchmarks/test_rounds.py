@@ -58,6 +58,11 @@ def test_netcomps_rounds_are_recorded_ones():
     assert 5 == len(own.seconds(2, 3, 5, 1))
 
 
+def test_a_heartbeat_on_the_servers_loop_tells_the_longest_stall():
+    """It beats while a run goes on, and the latest beat is told."""
+    assert own.longest_stall(1, 3, 2) > 0.0
+
+
 def row(who, n, d, *turns):
     return benchmark._row(who, n, d, list(turns), "" if turns else "ERROR: no wheel")
 
@@ -98,10 +103,13 @@ def test_slopes_are_exponents():
 
 def test_the_report_has_goals_figures_errors_and_slopes(tmp_path):
     """And all of it in files."""
-    results = {"machine": describe(), "rows": ROWS, "verdicts": goals.verdicts(ROWS)}
+    stalls = [{"n": 2, "d": 9, "seconds": 0.0123, "goal": 0.25}]
+    verdicts = goals.verdicts(ROWS)
+    results = {"machine": describe(), "rows": ROWS, "verdicts": verdicts, "stalls": stalls}
     paths = report.write(results, tmp_path)
     page = paths[2].read_text()
     assert "| 10 | 1000 | uvloop | ≥ 0.6 | 0.50 | within the gate |" in page
     assert "| 1000 | 1000 | grpc | ERROR: no wheel | – | – |" in page
     assert "| netcomp | -0.30 | – |" in page
+    assert "| 2 | 9 | 12 | 250 |" in page
     assert all(path.stat().st_size for path in paths)
