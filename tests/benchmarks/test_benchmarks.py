@@ -170,3 +170,29 @@ def test_the_description_names_no_host():
     said = json.dumps(describe())
     assert platform.node() not in said
     assert str(Path.home()) not in said or "/" == str(Path.home())
+
+
+def memory_row(workers, dim, **figures):
+    nothing = dict.fromkeys(("base", "files_before", "files_most", "files_after"), 0)
+    sizes = {"peak": 0, "worker_peak": 0, "vector": 4 * dim, "rounds": 5, "seconds": 1.0}
+    return {"workers": workers, "dim": dim, **nothing, **sizes, **figures}
+
+
+def test_memory_is_judged_by_vectors_and_by_what_a_worker_adds():
+    """A process's base is left out of what each worker takes; files left open are named."""
+    mib = 1 << 20
+    rows = [
+        memory_row(2, 10_000_000, peak=6 * 40_000_000, worker_peak=13 * 40_000_000),
+        memory_row(10, 300, peak=50 * mib, worker_peak=40 * mib),
+        memory_row(1000, 300, peak=50 * mib + 990 * 1024, worker_peak=40 * mib + 990 * 102_401),
+        memory_row(1000, 25_088, peak=120 * mib, files_before=3, files_after=4),
+    ]
+    found = {one["what"]: (one["figure"], one["holds"]) for one in memory.judge(rows)}
+    assert (6.0, True) == found["n = 2, d = 1e+07: server's peak"]
+    assert (6.5, False) == found["n = 2, d = 1e+07: a worker's peak"]
+    assert (1.0, True) == found["the server for each worker, d = 300"]
+    assert not found["a worker in a process of many, d = 300"][1]
+    assert not found["n = 1000: server, d = 25088 beyond d = 300"][1]
+    assert (1, False) == found["n = 1000, d = 25088: files left open"]
+    assert (0, True) == found["n = 10, d = 300: files left open"]
+    assert "n = 1000, d = 25088: server 0 MiB before, 120 at its peak;" in memory.told_of(rows[3])
