@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["dumps", "jsonable", "loads"]
+__all__ = ["dumps", "dumps_plain", "jsonable", "loads"]
 
 
 def jsonable(value: Any) -> Any:
@@ -37,6 +37,14 @@ def jsonable(value: Any) -> Any:
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Encode as JSON that any strict reader takes."""
     return json.dumps(jsonable(value), allow_nan=False, ensure_ascii=False, indent=indent)
+
+
+def dumps_plain(value: Any) -> str:
+    """Do the same for what is in JSON's own types already, but perhaps for a float: faster."""
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return dumps(value)
 
 
 def loads(text: str | bytes) -> Any:

@@ -110,7 +110,7 @@ class Ledger:
         rows, workers = record.accounts.rows, record.accounts.workers
         for way, columns in self._of_workers.items():
             columns.add(rows, workers, way)
-        self._worker_times[workers] += record.accounts.times()
+        self._worker_times[workers] += record.accounts.times
         if record.probed:
             self._probed(
                 Probe(

@@ -29,7 +29,7 @@ import numpy as np
 
 from netcomp.errors import DataError
 from netcomp.results.events import RoundRecord
-from netcomp.results.jsonable import dumps
+from netcomp.results.jsonable import dumps, dumps_plain
 from netcomp.results.readers import (
     WORKER_HEADER,
     WORKER_RECORD,
@@ -123,7 +123,7 @@ class RunStore:
     def append(self, record: RoundRecord) -> None:
         """Write one round to workers.bin and rounds.jsonl."""
         self._append(self._workers, worker_rows(record).tobytes())
-        self._append(self._rounds, dumps(round_row(record)).encode() + b"\n")
+        self._append(self._rounds, dumps_plain(round_row(record)).encode() + b"\n")
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
