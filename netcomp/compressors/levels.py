@@ -22,6 +22,7 @@ from netcomp.coding.bits import packed_bytes
 from netcomp.compressors.grids import Grid, doubling, looked_up, signed_table, tabled, uniform
 from netcomp.compressors.norms import Norm, Values, float32_above, read_float32
 from netcomp.compressors.quantizers import Quantizer
+from netcomp.compressors.spelling import decimal
 from netcomp.compressors.thinning import THIN, thinned
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
@@ -119,10 +120,10 @@ class Dithering(Levels):
         if not 1 <= self.s <= _MAX_LEVELS:
             raise SpecError("dither.s", f"{self.s} is outside 1..{_MAX_LEVELS}")
         if not (self.b > 1.0 or (self.b == 1.0 and self.s == 1)) or not math.isfinite(self.b):
-            raise SpecError("dither.b", f"{self.b:g} must be above 1, or 1 where s = 1")
+            raise SpecError("dither.b", f"{decimal(self.b)} must be above 1, or 1 where s = 1")
 
     def __str__(self) -> str:
-        base = "" if self.b == Dithering.b else f",b={self.b:g}"
+        base = "" if self.b == Dithering.b else f",b={decimal(self.b)}"
         return f"dither:s={self.s}{base}{'' if self.p == Dithering.p else f',p={self.p}'}"
 
     @property

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from netcomp.coding.floats import as_bytes
 from netcomp.compressors.count import Count
 from netcomp.compressors.sparsifiers import Indices, Sparsifier
+from netcomp.compressors.spelling import decimal
 from netcomp.draw import Draw, Purpose, Stream
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -82,7 +83,7 @@ class Bernoulli(Sparsifier):
 
     def __post_init__(self) -> None:
         if not 0.0 < self.p <= 1.0:
-            raise SpecError("bernoulli.p", f"{self.p:g} is outside (0, 1]")
+            raise SpecError("bernoulli.p", f"{decimal(self.p)} is outside (0, 1]")
 
     def __str__(self) -> str:
         return f"bernoulli:p={self.p!r}{',scaled=yes' if self.scaled else ''}"

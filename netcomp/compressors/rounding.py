@@ -36,6 +36,8 @@ from netcomp.compressors.grids import (
 )
 from netcomp.compressors.norms import Values, max_norm
 from netcomp.compressors.quantizers import Quantizer
+from netcomp.compressors.readers import number
+from netcomp.compressors.spelling import decimal
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -55,13 +57,13 @@ class Steps:
     @classmethod
     def parse(cls, text: str) -> Steps:
         """Read numbers with slashes between them; raises ValueError."""
-        values = tuple(float(piece) for piece in text.split("/"))
+        values = tuple(number(piece) for piece in text.split("/"))
         if values[0] != 1.0 or not all(a < b for a, b in pairwise(values)):
             raise ValueError("expected increasing steps that begin with 1, as 1/1.25/1.5")
         return cls(values)
 
     def __str__(self) -> str:
-        return "/".join(f"{value:g}" for value in self.values)
+        return "/".join(decimal(value) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,15 @@ class Rounding(Quantizer):
 
     def __post_init__(self) -> None:
         if not 1.0 < self.b < math.inf:
-            raise SpecError("round.b", f"{self.b:g} must be above 1 and finite")
+            raise SpecError("round.b", f"{decimal(self.b)} must be above 1 and finite")
         if self.steps.values[-1] >= self.b:
-            raise SpecError("round.steps", f"{self.steps} must stay below b = {self.b:g}")
+            raise SpecError("round.steps", f"{self.steps} must stay below b = {decimal(self.b)}")
         if (_HIGH - _LOW) / math.log2(self.b) * len(self.steps.values) > _MAX_GRID:
             raise SpecError("round.b", f"a grid finer than {_MAX_GRID} magnitudes is too fine")
 
     def __str__(self) -> str:
         steps = "" if len(self.steps.values) == 1 else f",steps={self.steps}"
-        return f"round:b={self.b:g}{steps}{',biased=yes' if self.biased else ''}"
+        return f"round:b={decimal(self.b)}{steps}{',biased=yes' if self.biased else ''}"
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]

@@ -1,11 +1,26 @@
-"""How a class of another package is written in the notation: `module:Class:name=value,…`."""
+"""How numbers and classes of other packages are written in the notation.
+
+A class is `module:Class:name=value,…`; of a number no exponent has a plus sign, because "1e+30"
+would be two parts.
+"""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-__all__ = ["spelled"]
+__all__ = ["decimal", "in_full", "spelled"]
+
+
+def decimal(x: float) -> str:
+    """Return a number in six digits where these read back to it, else in full: "2", "1e30"."""
+    short = f"{x:g}"
+    return short.replace("e+", "e") if float(short) == x else in_full(x)
+
+
+def in_full(x: float) -> str:
+    """Return a number in as many digits as it takes to read back to it: "2.0", "1e30"."""
+    return repr(x).replace("e+", "e")
 
 
 def spelled(thing: object) -> str:
@@ -31,5 +46,4 @@ def _default(field: Field[Any]) -> Any:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    # "1e+30" would be two parts.
-    return repr(value).replace("e+", "e") if isinstance(value, float) else str(value)
+    return in_full(value) if isinstance(value, float) else str(value)

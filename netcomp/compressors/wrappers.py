@@ -20,6 +20,7 @@ from netcomp.compressors.base import (
     not_finite,
 )
 from netcomp.compressors.classes import b1_scaled, b2_scaled, b2_scaled_to_b3
+from netcomp.compressors.spelling import decimal, in_full
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -57,10 +58,10 @@ class Scaled(_Around):
 
     def __post_init__(self) -> None:
         if not (self.factor > 0.0 and math.isfinite(self.factor)):
-            raise SpecError("scale.factor", f"{self.factor:g} is not a positive number")
+            raise SpecError("scale.factor", f"{decimal(self.factor)} is not a positive number")
 
     def __str__(self) -> str:
-        return f"scale:{self.factor!r}({self.inner})".replace("e+", "e")
+        return f"scale:{in_full(self.factor)}({self.inner})"
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]

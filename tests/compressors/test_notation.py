@@ -33,6 +33,8 @@ from netcomp.compressors import (
     TopK,
     parse_compressor,
 )
+from netcomp.compressors.levels import Dithering
+from netcomp.compressors.rounding import Rounding, Steps
 from netcomp.errors import ImportRefused, SpecError, UnknownName
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
@@ -76,6 +78,15 @@ SPELLINGS = {
     "identity+f16": "f16",
     "scale:factor=.5(fcc:2(natural))": "scale:0.5(fcc:r=2(natural))",
     "scale:1e30(f64)": "scale:1e30(f64)",
+    "scale:0.5(adaptive)": "scale:0.5(adaptive+f32)",
+    "scale:0.5(adaptive+natural)": "scale:0.5(adaptive+natural)",
+    "scale:1e30(adaptive+natural)": "scale:1e30(adaptive+natural)",
+    "round:b=2.0": "round:b=2",
+    "round:1.25000001": "round:b=1.25000001",
+    "round:b=1e30,steps=1.0/1.2345678/2e20": "round:b=1e30,steps=1/1.2345678/2e20",
+    "dither:s=8,b=2.0": "dither:s=8",
+    "dither:s=2,b=1.2345678901": "dither:s=2,b=1.2345678901",
+    "dither:s=2,b=1e10,p=1": "dither:s=2,b=1e10,p=1",
 }
 
 
@@ -136,6 +147,10 @@ WRONG = [
     ("bernoulli:p=1_0", "p=1_0", "expected a number"),
     ("natural+bernoulli:p=2", "bernoulli:p=2", "outside (0, 1]"),
     ("perm-k:order=sorted", "order=sorted", "expected random or cyclic"),
+    ("round:b=2,steps=1/1_5", "steps=1/1_5", "expected a number"),
+    ("round:b=2,steps=1/nan", "steps=1/nan", "expected a number"),
+    ("round:b=2,steps=1/", "steps=1/", "expected a number"),
+    ("round:b=0.99999999", "round:b=0.99999999", "round.b: 0.99999999 must be above 1"),
     ("adaptive:3", "3", "no such parameter; known: none"),
     ("sketch", "sketch", "needs m="),
     ("sketch:m=1.5", "m=1.5", "expected a count"),
@@ -180,6 +195,8 @@ PIECES = [
     *("rand-k:", "top-k", "natural", "fcc:", "scale:", "sketch:", "perm-k", "bernoulli:", "f16"),
     *("(", ")", "+", ",", ":", "=", "k=", "r=", "m=", "p=", "scaled", "order=", "cyclic", "no"),
     *("2", "0.5", "1%", "d/n", "os:system", "e+"),
+    *("round:", "dither:", "b=", "s=", "steps=", "1/1.5", "1.25000001", "1e20"),
+    *("biased", "adaptive"),
 ]
 
 
@@ -203,6 +220,20 @@ def test_any_pieces_parse_or_are_a_spec_error(text):
     except SpecError:
         return
     assert compressor == parse_compressor(str(compressor))
+
+
+@seeded
+@given(
+    st.floats(1.1, 1e300),
+    st.lists(st.floats(0.0, 1.0, exclude_min=True, exclude_max=True), max_size=3, unique=True),
+)
+def test_numbers_lose_no_digit(b, shares):
+    """What a base and its steps print reads back to the same floats, however long or large."""
+    steps = {1.0, *(1.0 + share * (b - 1.0) for share in shares)}
+    rounding = Rounding(b, Steps(tuple(sorted(step for step in steps if step < b))))
+    for quantizer in (rounding, Rounding(b, biased=True), Dithering(2, b)):
+        for compressor in (Chain(All(), quantizer), Scaled(b, Chain(Adaptive(), quantizer))):
+            assert compressor == parse_compressor(str(compressor))
 
 
 # Classes of other packages
