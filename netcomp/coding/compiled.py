@@ -10,13 +10,21 @@ import os
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SWITCH", "WORTH", "natural_loop"]
+__all__ = [
+    "MAGNITUDE",
+    "MANTISSA",
+    "MANTISSA_BITS",
+    "POWER",
+    "SIGN_BIT",
+    "SWITCH",
+    "WORTH",
+    "natural_loop",
+]
 
 SWITCH: Final = "NETCOMP_COMPILED"
 """The environment variable that turns compiled loops off where it is 0."""
@@ -24,12 +32,17 @@ SWITCH: Final = "NETCOMP_COMPILED"
 WORTH: Final = 1 << 20
 """The number of values from which a compiled loop is used."""
 
-_MANTISSA = np.uint32(0x007F_FFFF)
-_POWER = np.uint32(0xFF80_0000)
-_MAGNITUDE = np.uint32(0x7FFF_FFFF)
+MANTISSA_BITS: Final = np.uint32(23)
+SIGN_BIT: Final = np.uint32(31)
+MANTISSA: Final = np.uint32(0x007F_FFFF)
+MAGNITUDE: Final = np.uint32(0x7FFF_FFFF)
+POWER: Final = np.uint32(0xFF80_0000)
+"""A float32: where its exponent and sign begin; its mantissa, its magnitude, all but the mantissa.
+
+Numbers of numpy, because to numba those of Python have 64 bits.
+"""
+
 _EXPONENT = np.uint32(0xFF)
-_MANTISSA_BITS = np.uint32(23)
-_SIGN_BIT = np.uint32(31)
 
 Words = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
@@ -50,9 +63,12 @@ def natural_loop(count: int) -> NaturalLoop | None:
 
 @cache
 def _compiled_natural() -> NaturalLoop | None:
-    if find_spec("numba") is None:
+    try:
+        numba = import_module("numba")
+    except ImportError:
+        # It may be there and refuse this version of numpy, or lack its own libraries.
         return None
-    loop: NaturalLoop = import_module("numba").njit(nogil=True)(_natural)
+    loop: NaturalLoop = numba.njit(nogil=True)(_natural)
     return loop
 
 
@@ -60,14 +76,14 @@ def _natural(bits: Words, words: Words, exponents: Bytes, signs: Bytes, decoded:
     # Every intermediate is cast: numba makes 64-bit integers of sums and shifts.
     largest = np.uint32(0)
     for i in range(bits.size):
-        rounded = np.uint32(bits[i] + (words[i] & _MANTISSA))
-        largest = max(largest, np.uint32(bits[i] & _MAGNITUDE))
-        decoded[i] = np.uint32(rounded & _POWER)
-        exponents[i] = np.uint8(np.uint32(rounded >> _MANTISSA_BITS) & _EXPONENT)
+        rounded = np.uint32(bits[i] + (words[i] & MANTISSA))
+        largest = max(largest, np.uint32(bits[i] & MAGNITUDE))
+        decoded[i] = np.uint32(rounded & POWER)
+        exponents[i] = np.uint8(np.uint32(rounded >> MANTISSA_BITS) & _EXPONENT)
     for i in range(signs.size):
         byte = np.uint8(0)
         for j in range(8 * i, 8 * i + 8):
-            sign = np.uint8(bits[j] >> _SIGN_BIT) if j < bits.size else np.uint8(0)
+            sign = np.uint8(bits[j] >> SIGN_BIT) if j < bits.size else np.uint8(0)
             byte = np.uint8(np.uint8(byte << np.uint8(1)) | sign)
         signs[i] = byte
     return int(largest)

@@ -7,7 +7,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.compiled import natural_loop
+from netcomp.coding.compiled import (
+    MAGNITUDE,
+    MANTISSA,
+    MANTISSA_BITS,
+    POWER,
+    SIGN_BIT,
+    natural_loop,
+)
 from netcomp.draw import Stream
 
 __all__ = [
@@ -32,12 +39,7 @@ NATURAL_LIMIT: Final = 2.0**127
 """Magnitudes from here on could round up to infinity and are refused."""
 
 _CHUNK = 1 << 16
-_MANTISSA_BITS = np.uint32(23)
-_MANTISSA = np.uint32(0x007F_FFFF)
-_MAGNITUDE = np.uint32(0x7FFF_FFFF)
-_POWER = np.uint32(0xFF80_0000)
 _LIMIT_BITS = int(np.float32(NATURAL_LIMIT).view(np.uint32))
-_SIGN_BIT = np.uint32(31)
 _HALF = np.uint32(16)
 
 
@@ -112,14 +114,14 @@ def _natural_step(
     powers: NDArray[np.uint32],
 ) -> int:
     """Do what `netcomp.coding.compiled.natural_loop` says; `words` are used up."""
-    words &= _MANTISSA
+    words &= MANTISSA
     # The sign bit above the exponent is not reached: 2¹²⁷ is a float too.
     words += bits
-    np.bitwise_and(words, _POWER, out=powers)
-    words >>= _MANTISSA_BITS
+    np.bitwise_and(words, POWER, out=powers)
+    words >>= MANTISSA_BITS
     np.copyto(exponents, words, casting="unsafe")
     signs[:] = np.packbits(bits.view(np.int32) < 0)
-    return int(np.bitwise_and(bits, _MAGNITUDE, out=words).max())
+    return int(np.bitwise_and(bits, MAGNITUDE, out=words).max())
 
 
 def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -130,8 +132,8 @@ def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> ND
         part = slice(start, min(start + _CHUNK, exponents.size))
         bits, size = out[part].view(np.uint32), part.stop - start
         np.copyto(bits, exponents[part])
-        bits <<= _MANTISSA_BITS
+        bits <<= MANTISSA_BITS
         np.copyto(sign[:size], np.unpackbits(signs[start // 8 :][: sign_bytes(size)], count=size))
-        sign[:size] <<= _SIGN_BIT
+        sign[:size] <<= SIGN_BIT
         bits |= sign[:size]
     return out

@@ -63,7 +63,12 @@ def test_short_vectors_and_the_switch_leave_numba_out(monkeypatch):
     assert compiled.natural_loop(compiled.WORTH) is None
 
 
-def test_without_numba_numpy_does_it(monkeypatch):
-    """Where numba is not installed there is no loop, and no error."""
-    monkeypatch.setattr(compiled, "find_spec", lambda name: None)
+@pytest.mark.parametrize("error", [ModuleNotFoundError, ImportError])
+def test_without_numba_numpy_does_it(error, monkeypatch):
+    """Where numba is not installed, or cannot be imported, there is no loop, and no error."""
+
+    def refuse(name):
+        raise error(f"{name} needs another numpy")
+
+    monkeypatch.setattr(compiled, "import_module", refuse)
     assert compiled._compiled_natural.__wrapped__() is None
