@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -99,10 +100,10 @@ class Chain(Compressor):
         bits = self.quantizer.bits(kept) + self.sparsifier.index_bits(d)
         return Payload(d, indices, values, parts, bits)
 
-    @property
+    @cached_property
     def parts(self) -> int:
-        announced = getattr(self.quantizer, "parts", None)
-        written = _written(self.quantizer) if announced is None else int(announced)
+        announced = self.quantizer.parts
+        written = _written(self.quantizer) if announced is None else announced
         return self.sparsifier.index_parts + written
 
     @property
@@ -193,7 +194,7 @@ class Chain(Compressor):
 
 
 def _written(quantizer: Quantizer) -> int:
-    """Return how many parts a quantizer that has no `parts` writes: as many as of these values.
+    """Return how many parts a quantizer that does not say writes: as many as of these values.
 
     Two at least, a head and the values, since of others it may write more than of these.
     """

@@ -161,12 +161,12 @@ class Layers(Compressor):
     def _cut(self, body: memoryview, d: int) -> Iterator[tuple[Compressor, int, list[memoryview]]]:
         """Yield every layer's compressor, size and parts; raises `RemoteProtocolError`."""
         layers = self._layers(d)
-        at = sum(_head_bytes(compressor, size) for _, size, compressor in layers)
+        heads = [_slots(compressor, size) for _, size, compressor in layers]
+        at = sum(slots * width for slots, width in heads)
         if body.nbytes < at:
             raise RemoteProtocolError(f"{body.nbytes} bytes where the sizes alone take {at}")
         told = 0
-        for _, size, compressor in layers:
-            slots, width = _slots(compressor, size)
+        for (_, size, compressor), (slots, width) in zip(layers, heads, strict=True):
             raw = [body[told + i * width : told + (i + 1) * width] for i in range(slots)]
             numbers = [int.from_bytes(piece, "little") for piece in raw]
             told += slots * width
@@ -189,7 +189,10 @@ class Layers(Compressor):
         return [*zip([*starts][:-1], sizes, self.each, strict=True)]
 
     def max_bytes(self, d: int) -> int:
-        return sum(_head_bytes(c, size) + c.max_bytes(size) for _, size, c in self._layers(d))
+        layers = self._layers(d)
+        heads = (_slots(compressor, size) for _, size, compressor in layers)
+        bodies = (compressor.max_bytes(size) for _, size, compressor in layers)
+        return sum(slots * width for slots, width in heads) + sum(bodies)
 
     def paper_bits(self, d: int) -> float:
         return sum(compressor.paper_bits(size) for _, size, compressor in self._layers(d))
@@ -248,15 +251,9 @@ def _slots(compressor: Compressor, size: int) -> tuple[int, int]:
     return compressor.parts, ((compressor.max_bytes(size) + 1).bit_length() + 7) // 8
 
 
-def _head_bytes(compressor: Compressor, size: int) -> int:
-    slots, width = _slots(compressor, size)
-    return slots * width
-
-
 def _joined(payloads: Sequence[Payload], d: int, body: memoryview) -> Payload:
     """Return the layers' payloads as one: sparse unless every layer is dense."""
     bits = sum(payload.paper_bits for payload in payloads)
-    values = np.concatenate([payload.values for payload in payloads])
     indices = None
     if any(payload.indices is not None for payload in payloads):
         starts = accumulate((payload.dim for payload in payloads), initial=0)
@@ -268,6 +265,10 @@ def _joined(payloads: Sequence[Payload], d: int, body: memoryview) -> Payload:
                 for start, payload in zip(starts, payloads, strict=False)
             ]
         )
+
+    def values() -> NDArray[np.floating[Any]]:
+        return np.concatenate([payload.values for payload in payloads])
+
     return Payload(d, indices, values, (body,), bits)
 
 

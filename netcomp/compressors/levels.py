@@ -37,6 +37,7 @@ class Levels(Quantizer):
     """The shared part: a subclass has a `norm`, the increasing `levels` up to 1, and its ω."""
 
     norm: Norm
+    parts = 2
 
     @property
     @abstractmethod

@@ -43,6 +43,11 @@ class Quantizer(ABC):
     """Writes m values as bytes; its constants may depend on m."""
 
     unbiased: bool = True
+    parts: int | None = None
+    """The most parts `encode` returns; None where only encoding tells.
+
+    `layers` writes as many sizes a layer: another number is another payload.
+    """
 
     @abstractmethod
     def omega(self, m: int) -> float | None:
@@ -101,6 +106,7 @@ class FloatFormat(Quantizer):
     """
 
     name: str = "f32"
+    parts = 2  # One is written, two are what the payloads of `layers` make room for.
 
     def __post_init__(self) -> None:
         if self.name not in FLOAT_FORMATS:
@@ -143,6 +149,8 @@ class BFloat16(Quantizer):
     Like the other float formats counted as ω = 0.
     """
 
+    parts = 2  # One is written, two are what the payloads of `layers` make room for.
+
     def __str__(self) -> str:
         return "bf16"
 
@@ -180,6 +188,7 @@ class Natural(Quantizer):
     """
 
     coding: Literal["raw", "entropy"] = "raw"
+    parts = 2
 
     def __str__(self) -> str:
         return "natural" if self.coding == "raw" else "natural:coding=entropy"

@@ -79,6 +79,7 @@ class Rounding(Quantizer):
     b: float = 2.0
     steps: Steps = Steps()
     biased: bool = False
+    parts = 2
 
     def __post_init__(self) -> None:
         if not 1.0 < self.b < math.inf:

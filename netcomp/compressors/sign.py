@@ -31,6 +31,7 @@ class Sign(Quantizer):
     """
 
     unbiased = False
+    parts = 2
 
     def __str__(self) -> str:
         return "sign"

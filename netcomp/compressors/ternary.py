@@ -39,6 +39,8 @@ class Ternary(Quantizer):
     1 for plus, 2 for minus, 1.6 bits a value; `dither:s=1,b=1,p=inf` sends the same at its entropy.
     """
 
+    parts = 2
+
     def __str__(self) -> str:
         return "ternary"
 

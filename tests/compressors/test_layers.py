@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcomp.compressors import MAX_LAYERS, Layers, Sizes, parse_compressor, with_layers
+from netcomp.compressors import MAX_LAYERS, Layers, Payload, Sizes, parse_compressor, with_layers
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 from support.notations import key, resolved
 
@@ -60,6 +60,18 @@ def test_the_receiver_makes_the_same(inner):
     out = np.ones(D)
     found.add_to(out, 2.0)
     np.testing.assert_array_equal(1.0 + 2.0 * payload.dense(), out)
+
+
+@pytest.mark.parametrize("inner", ["natural", "sign", "top-k:20%+sign", "ternary"])
+def test_nothing_is_decoded_for_a_sender_that_does_not_ask(inner, monkeypatch):
+    """As of a vector that is not cut: the values are made when they are first asked for."""
+    asked = []
+    values = Payload.values.fget
+    monkeypatch.setattr(Payload, "values", property(lambda self: asked.append(1) or values(self)))
+    payload = layered(inner).compress(vector(), key())
+    assert [] == asked
+    payload.dense()
+    assert 1 + len(SIZES) == len(asked)
 
 
 def test_a_tenth_of_every_layer_is_not_a_tenth_of_all():

@@ -1,14 +1,25 @@
 """Quantizers of many parts: alone, with a sparsifier, inside scale and fcc."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from netcomp.compressors import COMPRESSORS, MAX_PARTS, All, Chain, FastCompressed, Part, Quantizer
+from netcomp.compressors import (
+    COMPRESSORS,
+    MAX_PARTS,
+    All,
+    Chain,
+    FastCompressed,
+    Layers,
+    Part,
+    Quantizer,
+    Sizes,
+    chain,
+)
 from netcomp.compressors.container import dump, load
 from netcomp.errors import RemoteProtocolError, SpecError
-from support.notations import key, resolved
+from support.notations import QUANTIZERS, key, resolved
 
 
 def normal(d):
@@ -103,6 +114,34 @@ def test_parts_are_counted_before_anything_is_sent(text, most, count):
     with pytest.raises(SpecError, match=f"r = {most + 1} makes {count} parts") as caught:
         resolved(f"fcc:r={most + 1}({text})", 8, 4)
     assert "fcc.r" == caught.value.field
+
+
+@pytest.mark.parametrize("text", QUANTIZERS)
+def test_what_is_built_in_announces_its_parts(text):
+    """As many as encoding would tell, and so as many sizes as the payloads of `layers` have."""
+    quantizer = resolved(text, 8, 1).quantizer
+    assert chain._written(quantizer) == quantizer.parts
+
+
+@dataclass(frozen=True)
+class Counted(Planes):
+    """Keeps the sizes of what it encoded."""
+
+    encoded: list[int] = field(default_factory=list)
+
+    def encode(self, values, draw):
+        self.encoded.append(values.size)
+        return super().encode(values, draw)
+
+
+def test_parts_that_are_not_announced_are_found_out_once():
+    """However often they are asked for: by layers once a layer and message."""
+    quantizer = Counted()
+    layers = Layers(Chain(All(), quantizer), Sizes((8,), again=True)).resolve(24, 1)
+    for _ in range(3):
+        body = layers.compress(normal(24), key()).parts
+        assert layers.decode(body, 24, key()).dim == 24
+    assert sorted([8] * 9 + [3] * 2) == sorted(quantizer.encoded)
 
 
 @dataclass(frozen=True)
