@@ -18,8 +18,8 @@ The recipe (version 1; docs/randomness.md has test vectors):
    over at the end of one call is dropped.
 
 numpy runs the generator (it promises stable bit streams); every step from words
-to numbers is integer arithmetic of our own, because numpy does not promise
-stable `Generator` methods.
+to numbers is our own, because numpy does not promise stable `Generator` methods,
+and exact but for `Stream.normals`.
 """
 
 from __future__ import annotations
@@ -166,8 +166,9 @@ class Stream:
     def normals(self, count: int) -> NDArray[np.float64]:
         """Return `count` standard normal deviates (Box and Muller, pairs cos then sin).
 
-        Only for problem data: the logarithm and the cosine may differ in the last
-        bit between platforms, so nothing on the wire depends on them.
+        The logarithm and the cosine may differ in the last bit between platforms. Problem
+        data and `sketch` take that; what two ends must have in common, as indices, may not
+        depend on them.
         """
         pairs = (count + 1) // 2
         radius, angle = self.uniforms(2 * pairs).reshape(2, pairs)

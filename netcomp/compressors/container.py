@@ -55,8 +55,9 @@ def load(
     """Return the compressor and the payload of a container; `draw` is the sender's key.
 
     The payload refers to the memory of `data`. Raises `RemoteProtocolError` where the bytes
-    cannot be a container or its payload, `PayloadTooBig` where d is above `largest`. Memory and
-    time are bounded by a multiple of `largest` and of `data`.
+    cannot be a container or its payload, `PayloadTooBig` where d is above `largest`. Memory is
+    bounded by a multiple of `largest` and of `data`, and so is time but for `sketch`: its m·d
+    Gaussians, at most 2³⁴, are drawn, where `data` holds m numbers.
     """
     view = memoryview(data).toreadonly().cast("B")
     if bytes(view[:4]) != _MAGIC:
