@@ -22,6 +22,7 @@ from netcomp.compressors.levels import Levels
 from netcomp.compressors.rand_k import Adaptive
 from netcomp.compressors.rounding import Rounding
 from netcomp.compressors.ternary import Ternary
+from netcomp.compressors.wrappers import message_key
 from netcomp.draw import Draw
 
 __all__ = ["Share", "Sizes", "coded", "entropy", "log2_binomial", "sizes"]
@@ -38,11 +39,6 @@ class Share:
 
     def __add__(self, other: Share) -> Share:
         return Share(self.bits + other.bits, self.limit + other.limit)
-
-    @property
-    def of_limit(self) -> float | None:
-        """Sent over limit, None where the limit is zero."""
-        return self.bits / self.limit if self.limit else None
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ def _messages(
 ) -> list[Sizes]:
     found, start = [], 1
     for r, count in enumerate(counts):
-        key = draw.at(sub=draw.sub * 128 + 64 + r)  # as FastCompressed documents it
+        key = message_key(draw, r)
         inner = compressor.inner.decode(payload.parts[start : start + count], payload.dim, key)
         found.append(sizes(compressor.inner, inner, key))
         start += count

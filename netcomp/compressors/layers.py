@@ -30,6 +30,8 @@ from numpy.typing import NDArray
 
 from netcomp.compressors.base import Collection, Compressor, Payload
 from netcomp.compressors.notation import parse_compressor
+from netcomp.compressors.quantizers import only_part
+from netcomp.compressors.wrappers import Around
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, RemoteProtocolError, SpecError
 
@@ -84,7 +86,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Layers(Compressor):
+class Layers(Around):
     """A compressor for each layer on its own; `sizes` None asks the problem (`with_layers`).
 
     `inner` is kept as written, because its counts differ from layer to layer; `each` are those
@@ -105,18 +107,6 @@ class Layers(Compressor):
 
     def __str__(self) -> str:
         return f"layers{'' if self.sizes is None else f':sizes={self.sizes}'}({self.inner})"
-
-    @property
-    def unbiased(self) -> bool:  # type: ignore[override]
-        return self.inner.unbiased
-
-    @property
-    def shared(self) -> bool:  # type: ignore[override]
-        return self.inner.shared
-
-    @property
-    def correlated(self) -> bool:
-        return self.inner.correlated
 
     @property
     def workers(self) -> int:
@@ -151,12 +141,10 @@ class Layers(Compressor):
         return _joined(payloads, v.size, memoryview(body))
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
-        if len(parts) != 1:
-            raise RemoteProtocolError(f"{len(parts)} parts where one belongs")
-        payloads = []
-        for layer, (compressor, size, own) in enumerate(self._cut(parts[0], d)):
+        body, payloads = only_part(parts), []
+        for layer, (compressor, size, own) in enumerate(self._cut(body, d)):
             payloads.append(compressor.decode(own, size, _sub(draw, layer)))
-        return _joined(payloads, d, parts[0])
+        return _joined(payloads, d, body)
 
     def _cut(self, body: memoryview, d: int) -> Iterator[tuple[Compressor, int, list[memoryview]]]:
         """Yield every layer's compressor, size and parts; raises `RemoteProtocolError`."""

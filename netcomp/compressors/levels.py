@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from netcomp.coding.ans import decode_sparse, decode_symbols, encode_sparse, encode_symbols
 from netcomp.coding.bits import packed_bytes
 from netcomp.compressors.grids import Grid, doubling, looked_up, signed_table, tabled, uniform
-from netcomp.compressors.norms import Norm, Values, float32_above, read_float32
+from netcomp.compressors.norms import Norm, Values, float32_above, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer
 from netcomp.compressors.spelling import decimal
 from netcomp.compressors.thinning import THIN, thinned
@@ -58,7 +58,7 @@ class Levels(Quantizer):
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
         exact, largest = self.norm.measure(values, draw)
         norm = float32_above(exact, values, draw)
-        head = memoryview(norm.astype("<f4").tobytes())
+        head = write_float32(norm)
         if norm == 0.0:
             symbols = np.zeros(values.size, dtype=np.uint8)
             return (head, memoryview(encode_symbols(symbols, self._alphabet))), symbols.astype("f4")

@@ -14,12 +14,23 @@ from netcomp.compressors.base import not_finite, require_finite
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
 
-__all__ = ["CHUNK", "Norm", "float32_above", "max_norm", "pieces", "read_float32"]
+__all__ = [
+    "CHUNK",
+    "LARGEST",
+    "Norm",
+    "float32_above",
+    "max_norm",
+    "pieces",
+    "read_float32",
+    "write_float32",
+]
 
 CHUNK: Final = 1 << 16
 """How many values are worked on at a time, so that temporaries stay in the cache."""
 
-_LARGEST: Final = float(np.finfo(np.float32).max)
+LARGEST: Final = float(np.finfo(np.float32).max)
+"""The largest value of a 32-bit float."""
+
 # BLAS starts threads for longer vectors, and a thread a product costs more than it saves.
 _DOT = 8192
 _SAFE_LOW, _SAFE_HIGH = 1e-280, 1e280
@@ -103,14 +114,19 @@ def float32_above(exact: float, values: Values, draw: Draw) -> np.float32:
 
     Raises `NotFinite` at the largest value where there is none.
     """
-    if exact > _LARGEST:
+    if exact > LARGEST:
         raise not_finite(int(np.argmax(np.abs(values))), draw)
     norm = np.float32(exact)
     return norm if float(norm) >= exact else np.nextafter(norm, np.float32(np.inf))
 
 
+def write_float32(norm: np.float32) -> memoryview:
+    """Return the part of a payload that is a norm: four bytes, little-endian."""
+    return memoryview(norm.astype("<f4").tobytes())
+
+
 def read_float32(part: memoryview) -> np.float32:
-    """Return the norm that `float32_above` wrote; raises `RemoteProtocolError` where it is none."""
+    """Return the norm that `write_float32` wrote; raises `RemoteProtocolError` where it is none."""
     if part.nbytes != 4:  # noqa: PLR2004 — a float32
         raise RemoteProtocolError(f"{part.nbytes} bytes where a norm belongs")
     norm: np.float32 = np.frombuffer(part, dtype="<f4")[0]

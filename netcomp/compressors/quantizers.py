@@ -32,6 +32,7 @@ __all__ = [
     "FloatFormat",
     "Natural",
     "Quantizer",
+    "only_part",
     "require_sizes",
 ]
 
@@ -95,6 +96,13 @@ def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
     found = tuple(part.nbytes for part in parts)
     if found != expected:
         raise RemoteProtocolError(f"a payload of {found} bytes where {expected} belong")
+
+
+def only_part(parts: Sequence[memoryview]) -> memoryview:
+    """Return the part where there is one; raises `RemoteProtocolError` for none or more."""
+    if len(parts) != 1:
+        raise RemoteProtocolError(f"{len(parts)} parts where one belongs")
+    return parts[0]
 
 
 @dataclass(frozen=True)
@@ -224,9 +232,7 @@ class Natural(Quantizer):
             require_sizes(parts, m, sign_bytes(m))
             exponents, signs = (np.frombuffer(part, dtype=np.uint8) for part in parts)
             return natural_decode(exponents, signs)
-        if len(parts) != 1:
-            raise RemoteProtocolError(f"{len(parts)} parts where one belongs")
-        return _numbers(decode_symbols(parts[0], m, _NATURAL))
+        return _numbers(decode_symbols(only_part(parts), m, _NATURAL))
 
 
 def _symbols(powers: NDArray[np.float32]) -> NDArray[np.uint16]:

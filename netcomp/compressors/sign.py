@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from netcomp.coding.floats import sign_bytes
 from netcomp.compressors.base import Held, not_finite, require_finite
-from netcomp.compressors.norms import CHUNK, Values, pieces, read_float32
+from netcomp.compressors.norms import CHUNK, LARGEST, Values, pieces, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw
 
 __all__ = ["Sign"]
 
 _RUN = 256
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ class Sign(Quantizer):
         if not math.isfinite(total):
             require_finite(values, draw)
         mean = total / max(m, 1)
-        if mean > _LARGEST:
+        if mean > LARGEST:
             raise not_finite(int(np.argmax(np.abs(values))), draw)
         scale = np.float32(mean)
-        head = memoryview(scale.astype("<f4").tobytes())
+        head = write_float32(scale)
         return (head, signs.data), partial(_values, scale, signs, m)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:

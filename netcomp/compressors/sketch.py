@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from netcomp.coding.floats import as_bytes
 from netcomp.compressors.base import Collection, Compressor, Payload, not_finite, require_finite
 from netcomp.compressors.count import Count
+from netcomp.compressors.norms import LARGEST
+from netcomp.compressors.quantizers import require_sizes
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
 
@@ -36,7 +38,6 @@ _COLUMNS: Final = 1 << 12
 _TILE: Final = 1 << 14
 _KEPT: Final = 1 << 20
 """The largest m·d whose Gaussians are kept, 8 MiB: of the last two keys, one a direction."""
-_LARGEST = float(np.finfo(np.float32).max)
 
 Floats = NDArray[np.float64]
 Tile = tuple[slice, slice, Floats]
@@ -87,10 +88,7 @@ class Sketch(Compressor):
         return Payload(v.size, None, values, (as_bytes(sent),), 32.0 * sent.size)
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
-        size = self.max_bytes(d)
-        if [part.nbytes for part in parts] != [size]:
-            found = [part.nbytes for part in parts]
-            raise RemoteProtocolError(f"a payload of {found} bytes where [{size}] belong")
+        require_sizes(parts, self.max_bytes(d))
         sent = np.frombuffer(parts[0], dtype="<f4")
         values = None
         if np.isfinite(sent).all():
@@ -112,8 +110,7 @@ class Sketch(Compressor):
         """
         total = np.zeros(self.m.value)
         for parts in payloads:
-            if [part.nbytes for part in parts] != [4 * total.size]:
-                raise RemoteProtocolError(f"no payload of {self}")
+            require_sizes(parts, 4 * total.size)
             total += np.frombuffer(parts[0], dtype="<f4")
         with np.errstate(over="ignore", invalid="ignore"):
             return (as_bytes((total / len(payloads)).astype("<f4")),)
@@ -164,4 +161,4 @@ def _reconstruct(sent: NDArray[Any], tiles: Iterable[Tile], d: int) -> Floats | 
     out = np.zeros(d)
     for rows, columns, gaussians in tiles:
         out[columns] += (gaussians * weights[rows, None]).sum(axis=0)
-    return out if max(out.max(), -out.min()) <= _LARGEST else None
+    return out if max(out.max(), -out.min()) <= LARGEST else None

@@ -19,6 +19,7 @@ from netcomp.compressors.norms import (
     max_norm,
     pieces,
     read_float32,
+    write_float32,
 )
 from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw, Purpose, Stream
@@ -59,7 +60,7 @@ class Ternary(Quantizer):
         codes = np.zeros(values.size, dtype=np.uint8)
         if scale > 0:
             self._round(values, float(scale), draw.stream(Purpose.QUANTIZER), codes)
-        head = memoryview(scale.astype("<f4").tobytes())
+        head = write_float32(scale)
         packed = pack_trits(codes).data
         return (head, packed), lambda: _values(scale, unpack_trits(packed, values.size))
 

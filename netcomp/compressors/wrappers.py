@@ -24,13 +24,17 @@ from netcomp.compressors.spelling import decimal, in_full
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError, SpecError
 
-__all__ = ["FastCompressed", "Scaled"]
+__all__ = ["Around", "FastCompressed", "Scaled", "message_key"]
 
 
-class _Around(Compressor):
+class Around(Compressor):
     """What a compressor made of another one takes over from it."""
 
     inner: Compressor
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        return self.inner.unbiased
 
     @property
     def shared(self) -> bool:  # type: ignore[override]
@@ -46,7 +50,7 @@ class _Around(Compressor):
 
 
 @dataclass(frozen=True)
-class Scaled(_Around):
+class Scaled(Around):
     """λC: what C sends, and λ times what it decodes. No byte more travels.
 
     Classes by Theorems 6 and 7 of Beznosikov et al.: λC ∈ B¹(λ²α, λβ) ∩ B²(λγ, λβ), and
@@ -91,9 +95,8 @@ class Scaled(_Around):
     def _times(self, payload: Payload, *sources: NDArray[Any]) -> Payload:
         """Return λ times the payload, in its own memory unless that may be somebody else's."""
         values = payload.values
-        others = [*sources, *(np.frombuffer(part, np.uint8) for part in payload.parts)]
-        mine = values.flags.owndata and values.flags.writeable
-        mine = mine and not any(np.may_share_memory(values, other) for other in others)
+        mine = values.flags.owndata and values.flags.writeable and not _views(payload, values)
+        mine = mine and not any(np.may_share_memory(values, source) for source in sources)
         out = values if mine else np.empty_like(values)
         with np.errstate(over="ignore"):
             np.multiply(values, np.asarray(self.factor, dtype=values.dtype), out=out)
@@ -134,7 +137,7 @@ class Scaled(_Around):
 
 
 @dataclass(frozen=True)
-class FastCompressed(_Around):
+class FastCompressed(Around):
     """FCC(v, C, R): R messages of C, each of what the ones before left over, sent as one.
 
     NEOLITHIC Algorithm 1: v⁰ = 0; c^r = C(v − v^r), v^(r+1) = v^r + c^r for r < R; the receiver
@@ -155,10 +158,6 @@ class FastCompressed(_Around):
         return f"fcc:r={self.r}({self.inner})"
 
     @property
-    def unbiased(self) -> bool:  # type: ignore[override]
-        return self.inner.unbiased
-
-    @property
     def parts(self) -> int:
         return 1 + self.r * self.inner.parts
 
@@ -173,7 +172,7 @@ class FastCompressed(_Around):
         left = [v.copy()]
 
         def message(r: int) -> Payload:
-            payload = self.inner.compress(left[0], _sub(draw, r))  # c^r = C(v − v^r)
+            payload = self.inner.compress(left[0], message_key(draw, r))  # c^r = C(v − v^r)
             if _views(payload, left[0]):
                 # The identity's bytes are the vector's own, and are still to be sent.
                 left[0] = left[0].copy()
@@ -200,7 +199,7 @@ class FastCompressed(_Around):
             raise RemoteProtocolError(f"{len(parts)} parts that do not add up to {self.r} messages")
         starts = accumulate(counts, initial=1)
         messages = (
-            self.inner.decode(parts[start : start + count], d, _sub(draw, r))
+            self.inner.decode(parts[start : start + count], d, message_key(draw, r))
             for r, (start, count) in enumerate(zip(starts, counts, strict=False))
         )
         return replace(_sum(messages, d), parts=tuple(parts))
@@ -244,7 +243,8 @@ def _views(payload: Payload, vector: NDArray[Any]) -> bool:
     return any(np.may_share_memory(part, vector) for part in parts)
 
 
-def _sub(draw: Draw, r: int) -> Draw:
+def message_key(draw: Draw, r: int) -> Draw:
+    """Return the key of message r of `FastCompressed`, r from 0, whose own key is `draw`."""
     return draw.at(sub=draw.sub * 128 + 64 + r)
 
 
