@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "GATE",
     "SPEED",
-    "SpeedGoal",
     "byte_verdicts",
     "decoding_verdicts",
     "memory_verdicts",
     "speed_verdicts",
 ]
 
-GATE = 0.8
+_GATE = 0.8
 HEADER = 40
 """Bytes by which a frame may exceed 1.01 times its payload."""
 _MEMORY = 3.0
@@ -135,7 +133,7 @@ def memory_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class SpeedGoal:
+class _SpeedGoal:
     """`compressor` encodes at least `factors[d]` times as fast as `peer`'s `codec`.
 
     Without a peer the factor is a share of the array copy's speed.
@@ -150,17 +148,17 @@ class SpeedGoal:
 _LARGE, _MIDDLE = 10**7, 10**6
 
 SPEED = (
-    SpeedGoal("top-k:1%", {_LARGE: 3.0, _MIDDLE: 2.0}, "numpy", "argpartition 1%"),
-    SpeedGoal("top-k:1%", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "topk 1%"),
-    SpeedGoal("rand-k:1%", {_LARGE: 50.0}, "numpy", "permutation"),
-    SpeedGoal("perm-k, n=10", {_LARGE: 20.0}, "numpy", "permutation"),
-    SpeedGoal("perm-k, n=100", {_LARGE: 100.0}, "numpy", "permutation"),
-    SpeedGoal("perm-k, n=1000", {_LARGE: 100.0}, "numpy", "permutation"),
-    SpeedGoal("natural", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "plain natural"),
-    SpeedGoal("ternary", {_LARGE: 8.0, _MIDDLE: 3.0}, "torch", "plain ternary"),
-    SpeedGoal("qsgd:s=1", {_LARGE: 5.0}, "numpy", "dense qsgd s=1"),
-    SpeedGoal("qsgd:s=1", {_LARGE: 20.0}, "torch", "plain qsgd s=1"),
-    SpeedGoal("sign", {_LARGE: 0.7}),
+    _SpeedGoal("top-k:1%", {_LARGE: 3.0, _MIDDLE: 2.0}, "numpy", "argpartition 1%"),
+    _SpeedGoal("top-k:1%", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "topk 1%"),
+    _SpeedGoal("rand-k:1%", {_LARGE: 50.0}, "numpy", "permutation"),
+    _SpeedGoal("perm-k, n=10", {_LARGE: 20.0}, "numpy", "permutation"),
+    _SpeedGoal("perm-k, n=100", {_LARGE: 100.0}, "numpy", "permutation"),
+    _SpeedGoal("perm-k, n=1000", {_LARGE: 100.0}, "numpy", "permutation"),
+    _SpeedGoal("natural", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "plain natural"),
+    _SpeedGoal("ternary", {_LARGE: 8.0, _MIDDLE: 3.0}, "torch", "plain ternary"),
+    _SpeedGoal("qsgd:s=1", {_LARGE: 5.0}, "numpy", "dense qsgd s=1"),
+    _SpeedGoal("qsgd:s=1", {_LARGE: 20.0}, "torch", "plain qsgd s=1"),
+    _SpeedGoal("sign", {_LARGE: 0.7}),
 )
 """docs/performance.md; one dimension where only that has a goal."""
 
@@ -189,7 +187,7 @@ def decoding_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _speed(goal: SpeedGoal, row: Row, peer: Row) -> dict[str, Any]:
+def _speed(goal: _SpeedGoal, row: Row, peer: Row) -> dict[str, Any]:
     named = "an array copy" if goal.peer is None else f"{goal.peer}'s {goal.codec}"
     share = 1.0 if goal.peer is None else peer.get("encode_ratio")
     return _judged(f"encode over {named}", row, "encode_ratio", share, goal.factors[row["d"]])
@@ -203,7 +201,7 @@ def _judged(text: str, row: Row, key: str, theirs: float | None, wanted: float) 
     elif figure >= wanted:
         verdict = "holds"
     else:
-        verdict = "within the gate" if figure >= GATE * wanted else "does not hold"
+        verdict = "within the gate" if figure >= _GATE * wanted else "does not hold"
     return {
         "goal": text,
         **{key: row[key] for key in ("compressor", "vector", "d")},
@@ -212,6 +210,6 @@ def _judged(text: str, row: Row, key: str, theirs: float | None, wanted: float) 
         "our_ratio": row[key],
         "figure": figure,
         "allowed": wanted,
-        "gate": GATE * wanted,
+        "gate": _GATE * wanted,
         "verdict": verdict,
     }

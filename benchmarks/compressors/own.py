@@ -26,9 +26,6 @@ from netcomp.wire.frames import FrameKind, FrameParser
 from netcomp.wire.messages import VECTOR_OVERHEAD, read_message, vector_message
 
 __all__ = [
-    "FEW",
-    "MANY",
-    "WIRE_SHARE",
     "byte_figures",
     "keys",
     "peak_ratio",
@@ -36,10 +33,10 @@ __all__ = [
     "wire_bytes",
 ]
 
-MANY = 20
+_MANY = 20
 """Draws averaged for bytes where a message is small (d ≤ 10⁴)."""
-FEW = 1
-WIRE_SHARE = 1.01
+_FEW = 1
+_WIRE_SHARE = 1.01
 
 _SMALL = 10**4
 
@@ -67,14 +64,14 @@ def row(case: Case, name: str, v: Vector, repeat: int) -> dict[str, Any]:
 
     head = {"compressor": str(case), "vector": name, "d": v.size}
     times = measure(v, encode, decode, repeat)
-    figures = byte_figures(compressor, v, MANY if v.size <= _SMALL else FEW)
+    figures = byte_figures(compressor, v, _MANY if v.size <= _SMALL else _FEW)
     return head | times | {"peak_ratio": peak_ratio(compressor, v)} | figures
 
 
 def byte_figures(compressor: Compressor, v: Vector, draws: int) -> dict[str, Any]:
     """Return bits a value, means over `draws` messages, beside their limits.
 
-    `wire_excess_bytes` is the most by which a frame exceeds `WIRE_SHARE` times its payload.
+    `wire_excess_bytes` is the most by which a frame exceeds `_WIRE_SHARE` times its payload.
     """
     total, wire, paper, error = Sizes(), 0, 0.0, 0.0
     kept, excess = 0, -math.inf
@@ -82,7 +79,7 @@ def byte_figures(compressor: Compressor, v: Vector, draws: int) -> dict[str, Any
         payload = compressor.compress(v, draw)
         total += sizes(compressor, payload, draw)
         sent = wire_bytes(compressor, payload, draw)
-        excess = max(excess, sent - WIRE_SHARE * payload.nbytes)
+        excess = max(excess, sent - _WIRE_SHARE * payload.nbytes)
         wire += sent
         kept += payload.values.size
         paper += payload.paper_bits

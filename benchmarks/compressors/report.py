@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compressors.pictures import new_figure, save
-from netcomp.results.plots import PALETTE
+from netcomp.results.plots import PALETTE, new_figure, save_figure
 
 __all__ = ["page", "pivot", "write"]
 
@@ -224,4 +223,4 @@ def _plot(results: Mapping[str, Any], path: Path) -> None:
     panels[0].set_ylabel("encoding speed, share of an array copy's")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
-    save(figure, path)
+    save_figure(figure, path)

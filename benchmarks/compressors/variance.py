@@ -26,9 +26,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compressors.own import keys, wire_bytes
-from benchmarks.compressors.pictures import new_figure, save
 from netcomp.compressors import parse_compressor
-from netcomp.results.plots import LINE_STYLES, PALETTE
+from netcomp.results.plots import LINE_STYLES, PALETTE, new_figure, save_figure
 
 __all__ = ["BUDGETS", "claims", "families", "points", "write"]
 
@@ -266,4 +265,4 @@ def _plot(found: Sequence[Point], path: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    save(figure, path)
+    save_figure(figure, path)

@@ -32,7 +32,6 @@ from netcomp.coding.varint import read_varint, read_varints, write_varint, write
 from netcomp.errors import RemoteProtocolError
 
 __all__ = [
-    "PRECISION",
     "cross_entropy",
     "histogram",
     "joint",
@@ -41,7 +40,7 @@ __all__ = [
     "write_table",
 ]
 
-PRECISION: Final = 16
+_PRECISION: Final = 16
 """The coder's frequencies have the sum 2^16."""
 
 Frequencies = NDArray[np.int64]
@@ -76,7 +75,7 @@ def _counts(symbols: NDArray[Any], size: int) -> Frequencies:
     return counts
 
 
-def normalised(weights: Frequencies, precision: int = PRECISION) -> Frequencies:
+def normalised(weights: Frequencies, precision: int = _PRECISION) -> Frequencies:
     """Return frequencies ≥ 1 of sum 2^precision near the weights (module docstring).
 
     The weights are positive, at most 2^precision of them, and sum to less than 2^46.
@@ -108,7 +107,7 @@ def write_table(counts: Frequencies) -> tuple[bytes, Frequencies, NDArray[np.int
     present = np.flatnonzero(counts)
     occurring = counts[present]
     coarse = present.size <= _COARSE_SYMBOLS and int(occurring.sum()) <= _COARSE_COUNT
-    precision = _COARSE if coarse else PRECISION
+    precision = _COARSE if coarse else _PRECISION
     table = normalised(occurring, precision)
     breaks = np.flatnonzero(np.diff(present) > 1)
     first = present[np.concatenate(([0], breaks + 1))]
@@ -117,7 +116,7 @@ def write_table(counts: Frequencies) -> tuple[bytes, Frequencies, NDArray[np.int
     runs[0::2] = first - np.concatenate(([0], last[:-1] + 1))
     runs[1::2] = last - first
     parts = (bytes([precision]), write_varint(first.size), write_varints(runs))
-    return b"".join((*parts, write_varints(table - 1))), table << (PRECISION - precision), present
+    return b"".join((*parts, write_varints(table - 1))), table << (_PRECISION - precision), present
 
 
 def read_table(
@@ -127,7 +126,7 @@ def read_table(
 
     Raises RemoteProtocolError for a table that `write_table` cannot have written.
     """
-    if at >= len(data) or data[at] not in (_COARSE, PRECISION):
+    if at >= len(data) or data[at] not in (_COARSE, _PRECISION):
         raise RemoteProtocolError("a frequency table of unknown precision")
     precision = data[at]
     count, at = read_varint(data, at + 1)
@@ -143,4 +142,4 @@ def read_table(
     table += 1
     if int(table.sum()) != 1 << precision or present.size < 2:  # noqa: PLR2004
         raise RemoteProtocolError("a frequency table has a wrong sum")
-    return table << (PRECISION - precision), present, at
+    return table << (_PRECISION - precision), present, at

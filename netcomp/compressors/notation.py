@@ -30,9 +30,9 @@ from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.errors import ImportRefused, SpecError
 from netcomp.registry import Registry
 
-__all__ = ["COMPRESSORS", "MAX_DEPTH", "Part", "parse_compressor"]
+__all__ = ["COMPRESSORS", "Part", "parse_compressor"]
 
-MAX_DEPTH: Final = 4
+_MAX_DEPTH: Final = 4
 """How deep parentheses may be nested."""
 
 _CLASS = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)(?=[:(]|$)")
@@ -204,8 +204,8 @@ class _Parser:
         for at, char in enumerate(self.text):
             if char == "(":
                 open_at.append(at)
-                if len(open_at) > MAX_DEPTH:
-                    raise self._error(at, at + 1, f"nested deeper than {MAX_DEPTH}")
+                if len(open_at) > _MAX_DEPTH:
+                    raise self._error(at, at + 1, f"nested deeper than {_MAX_DEPTH}")
             elif char == ")":
                 if not open_at:
                     raise self._error(at, at + 1, "closes nothing")

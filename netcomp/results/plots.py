@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_comparison", "plot_heat_map", "plot_run"]
+__all__ = ["new_figure", "plot_comparison", "plot_heat_map", "plot_run", "save_figure"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -69,7 +69,7 @@ def plot_run(run_dir: str | os.PathLike[str]) -> list[Path]:
     }
     if series.metrics:
         figures["metrics.png"] = _metrics(series, title)
-    return [_save(figure, folder / name) for name, figure in figures.items()]
+    return [save_figure(figure, folder / name) for name, figure in figures.items()]
 
 
 def plot_comparison(
@@ -83,7 +83,7 @@ def plot_comparison(
     meets it. Raises `DataError` for a damaged folder.
     """
     series = [read_series(run_dir) for _, run_dir in runs]
-    figure = _figure(11, 8)
+    figure = new_figure(11, 8)
     panels = (
         ("seconds", "seconds", [s.seconds for s in series]),
         ("rounds", "rounds", [s.rounds for s in series]),
@@ -100,7 +100,7 @@ def plot_comparison(
     handles, labels = figure.axes[0].get_legend_handles_labels()
     columns = min(5, max(1, len(labels)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
-    return _save(figure, Path(path))
+    return save_figure(figure, Path(path))
 
 
 def plot_heat_map(
@@ -123,7 +123,7 @@ def plot_heat_map(
         raise ValueError(f"winners and seconds must be {len(uplinks)} × {len(downlinks)} tables")
     names = sorted({name for row in winners for name in row if name is not None})
     colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
-    figure = _figure(3 + 1.5 * len(downlinks), 2.2 + 0.85 * len(uplinks))
+    figure = new_figure(3 + 1.5 * len(downlinks), 2.2 + 0.85 * len(uplinks))
     axes = figure.subplots()
     for i, row in enumerate(winners):
         for j, name in enumerate(row):
@@ -138,7 +138,7 @@ def plot_heat_map(
     axes.set_title(title)
     axes.spines[:].set_visible(False)
     _name_colours(figure, colours)
-    return _save(figure, Path(path))
+    return save_figure(figure, Path(path))
 
 
 def _cell(
@@ -170,7 +170,7 @@ def _name_colours(figure: Figure, colours: dict[str, str]) -> None:
         figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure (inches) bound to the Agg canvas."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - loaded on use
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -180,7 +180,8 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, making its folder where there is none; return `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")
     return path
@@ -197,7 +198,7 @@ def _title(folder: Path) -> str:
 
 
 def _convergence(series: Series, title: str) -> Figure:
-    figure = _figure(13, 7.5)
+    figure = new_figure(13, 7.5)
     figure.suptitle(title)
     measured = np.isfinite(series.grad_norm_sq).any() or not np.isfinite(series.loss).any()
     values = series.grad_norm_sq if measured else series.loss
@@ -219,7 +220,7 @@ def _convergence(series: Series, title: str) -> Figure:
 
 def _metrics(series: Series, title: str) -> Figure:
     """Draw every metric, a row of panels each, against rounds, seconds and wire bytes."""
-    figure = _figure(13, 0.8 + 3.2 * len(series.metrics))
+    figure = new_figure(13, 0.8 + 3.2 * len(series.metrics))
     figure.suptitle(title)
     costs = (
         ("rounds", "rounds", series.rounds, PALETTE[2]),
@@ -238,7 +239,7 @@ def _metrics(series: Series, title: str) -> Figure:
 
 def _time_shares(series: Series, title: str) -> Figure:
     """Draw one stacked bar: what the mean worker's seconds went into."""
-    figure = _figure(10, 2.8)
+    figure = new_figure(10, 2.8)
     axes = figure.subplots()
     shares, seconds, left = time_shares(series.times), series.times.as_dict(), 0.0
     for name, share in shares.items():
@@ -261,7 +262,7 @@ def _time_shares(series: Series, title: str) -> Figure:
 
 def _bytes(series: Series, title: str) -> Figure:
     """Draw the three counts each way, all in bytes on a log axis."""
-    figure = _figure(8, 5)
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     ways = (("uplink", series.up, UP_COLOUR, -0.2), ("downlink", series.down, DOWN_COLOUR, 0.2))
     largest = max(*_counts(series.up), *_counts(series.down))

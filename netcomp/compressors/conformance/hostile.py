@@ -16,9 +16,9 @@ from netcomp.draw import Draw, Stream
 from netcomp.errors import RemoteProtocolError
 from netcomp.laws import Broken
 
-__all__ = ["MUTATIONS", "hostile_bytes", "mutated", "wrong_lengths"]
+__all__ = ["hostile_bytes", "mutated", "wrong_lengths"]
 
-MUTATIONS: Final = 2000
+_MUTATIONS: Final = 2000
 """How many altered payloads are decoded."""
 
 _PATIENCE: Final = 20.0
@@ -103,7 +103,7 @@ class _Attack:
         usual = [_usual(*stage, parts) for stage, parts in zip(stages, valid, strict=True)]
         streams = [case.stream(1 + worker) for case, worker in stages]
         for at, case, worker in cycle((i, *stage) for i, stage in enumerate(stages)):
-            if self.count == MUTATIONS:
+            if self.count == _MUTATIONS:
                 return
             parts, what = mutated(valid[at], streams[at])
             self.where = f"{case}, mutation {self.count} ({what})"
