@@ -160,6 +160,7 @@ class Rounding(Quantizer):
         below = symbols.dtype.type(2 * (low - 1))
         np.maximum(symbols, below, out=symbols)
         symbols -= below
+        # The wide ones are let go before the narrow ones are coded, which sets the peak of memory.
         symbols = symbols.astype(np.uint8 if alphabet <= 256 else np.uint16, copy=False)  # noqa: PLR2004
         coded = encode_symbols(symbols, alphabet)
         head = _HEAD.pack(low, count)
