@@ -1,6 +1,6 @@
 """What somebody else's package might have: named as `support.own:Class` in a notation."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ class Head(Sparsifier):
     unbiased = False
 
     def resolve(self, d, n):
-        return Head(self.k.resolve(d, n, "head.k"))
+        return replace(self, k=self.k.resolve(d, n, "head.k"))
 
     def select(self, v, draw):
         return self.derive((), v.size, draw)

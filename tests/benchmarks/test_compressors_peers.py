@@ -1,0 +1,102 @@
+"""Other libraries: their scripts, what these answer, and what is told of one that fails."""
+
+import ast
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import environments
+from benchmarks.compressors.environments import PEERS, run
+from benchmarks.compressors.peers import timing
+from support.measured import D, gaussian
+
+
+def test_every_peer_has_a_script_that_imports_none_of_this_project():
+    for peer in PEERS:
+        tree = ast.parse(peer.script.read_text())
+        names = {
+            name.partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+            )
+        }
+        assert peer.name in names
+        assert not {"netcomp", "benchmarks"} & names
+        assert "timing" in names
+
+
+SCRIPT = """
+from timing import main
+
+def codecs(values):
+    yield "whole", values.tobytes, lambda data: values, len
+    yield "half", lambda: bytes(2 * values.size), lambda data: 0 * values, len
+    yield "broken", lambda: 1 // 0, lambda data: values, len
+
+print("a library says hello")
+main(codecs, {"library": "1.2"})
+"""
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Run a script as a peer's, here and without an environment of its own."""
+    shutil.copy(timing.__file__, tmp_path)
+    monkeypatch.setattr(environments, "_environment", lambda peer, place: sys.executable)
+
+    def make(script):
+        (tmp_path / "with_fake.py").write_text(script)
+        np.save(tmp_path / "v.npy", gaussian(), allow_pickle=False)
+        vector = {"name": "gaussian", "path": str(tmp_path / "v.npy")}
+        peer = environments.Peer("fake", (), tmp_path / "with_fake.py")
+        return run(peer, [vector], 1, tmp_path)
+
+    return make
+
+
+def test_a_peers_script_measures_its_codecs_and_names_those_that_fail(fake):
+    answer = fake(SCRIPT)
+    assert ("fake", {"library": "1.2"}) == (answer["peer"], answer["versions"])
+    whole, half, broken = answer["rows"]
+    assert ("whole", "gaussian", D, 32.0, 0.0) == tuple(
+        whole[key] for key in ("codec", "vector", "d", "bits", "error_share")
+    )
+    assert (16.0, 1.0) == (half["bits"], pytest.approx(half["error_share"]))
+    assert {"codec": "broken", "vector": "gaussian", "d": D} | {
+        "error": "integer division or modulo by zero"
+    } == broken
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("import no_such_library_anywhere", "No module named 'no_such_library_anywhere'"),
+        ("print('nothing of use')", "not an answer: nothing of use"),
+        ("", "not an answer: nothing"),
+        ("print('[1]')", "not an answer: [1]"),
+    ],
+)
+def test_a_peer_that_fails_is_named_with_its_last_line(fake, script, error):
+    answer = fake(script)
+    assert {"peer", "error"} == set(answer)
+    assert error in answer["error"]
+
+
+def test_an_answer_is_the_last_line_of_json():
+    said = 'noise\n{"versions": {"a": "1"}, "rows": []}\n'
+    assert {"peer": "a", "versions": {"a": "1"}, "rows": []} == environments.answer_of("a", said)
+
+
+def test_a_failure_is_told_without_the_paths_of_the_command():
+    late = subprocess.TimeoutExpired(["/home/me/python"], 3)
+    bad = subprocess.CalledProcessError(1, ["/home/me/python"], stderr="one\nERROR: no wheel\n")
+    assert ["TimeoutExpired", "ERROR: no wheel"] == [
+        environments.failure(one) for one in (late, bad)
+    ]
