@@ -1,16 +1,19 @@
 """CSV files: numbers separated by commas, one row a line, one of the columns the target.
 
 The first line may name the columns: it does if none of its cells is a number. The target is
-the column called `target`, `label` or `y`, else the last one.
+the column called `target`, `label` or `y`, else the last one. A byte order mark, which
+spreadsheets put in front of "CSV UTF-8", is no part of the text.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Final
@@ -32,10 +35,10 @@ def load_csv(path: Path) -> Dataset:
     """Read a CSV file (`.gz` and `.bz2` are unpacked) into a dense float64 matrix.
 
     The digest is of the unpacked text. Raises `DataError`, with the line where there is one,
-    if the file is missing, damaged, empty, ragged, has fewer than two columns or a cell that
-    is no finite number.
+    if the file is missing, damaged, empty, ragged, no CSV, has fewer than two columns or a cell
+    that is no finite number.
     """
-    content = read_content(path)
+    content = _text(path)
     names, before = _header(path, content)
     cells = _cells(path, content, before)
     if cells.shape[1] < 2:  # noqa: PLR2004 - a feature and the target
@@ -49,20 +52,29 @@ def load_csv(path: Path) -> Dataset:
     return Dataset(path.name, features, cells[:, target].copy(), digest, str(path), line_of)
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
+def _text(path: Path) -> bytes:
+    return read_content(path).removeprefix(codecs.BOM_UTF8)
+
+
+def _lines(path: Path, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yield the line (from 1) and the cells of every line that is not blank."""
     # Decoded line by line: the header needs the first one only.
     reader = csv.reader(
         line.decode("utf-8", errors="backslashreplace") for line in BytesIO(content)
     )
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, [cell.strip() for cell in cells]
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip() for cell in cells]
+    except csv.Error as error:
+        # What follows the dash is advice to the caller of csv.reader.
+        reason = str(error).partition(" - ")[0]
+        raise DataError(str(path), f"no CSV: {reason}", reader.line_num) from None
 
 
 def _header(path: Path, content: bytes) -> tuple[list[str], int]:
     """Return the names of the columns, if they have names, and how many lines that took."""
-    line, cells = next(_lines(content), (0, []))
+    line, cells = next(_lines(path, content), (0, []))
     if not cells:
         raise DataError(str(path), "the file holds no rows")
     named = all(_number(cell) is None for cell in cells)
@@ -70,7 +82,7 @@ def _header(path: Path, content: bytes) -> tuple[list[str], int]:
 
 
 def _cells(path: Path, content: bytes, before: int) -> NDArray[np.float64]:
-    if not b"".join(content.split(b"\n")[before:]).strip():
+    if not any(line > before for line, _ in _lines(path, content)):
         raise DataError(str(path), "the file holds no rows")
     try:
         cells = np.loadtxt(
@@ -92,7 +104,7 @@ def _cells(path: Path, content: bytes, before: int) -> NDArray[np.float64]:
 def _located(path: Path, content: bytes, before: int) -> DataError | None:
     """Return the error of the first bad line of content known to hold one."""
     width = None
-    for line, cells in _lines(content):
+    for line, cells in _lines(path, content):
         if line <= before:
             continue
         width = width or len(cells)
@@ -108,8 +120,11 @@ def _located(path: Path, content: bytes, before: int) -> DataError | None:
 
 
 def _line_of(path: Path, before: int, row: int) -> int | None:
-    lines = [line for line, _ in _lines(read_content(path)) if line > before]
-    return lines[row] if row < len(lines) else None
+    try:
+        lines = (line for line, _ in _lines(path, _text(path)) if line > before)
+        return next(islice(lines, row, None), None)
+    except DataError:  # numpy reads lines that end in \r alone, of which none has a number
+        return None
 
 
 def _target(path: Path, names: list[str], line: int) -> int:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from codecs import BOM_UTF8
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ def write(folder, content, name):
         (b"a,b,c\n1,2,3\n", [[1, 2]], [3]),
         (b"a,Label,c\r\n1,2,3\r\n", [[1, 3]], [2]),
         (b'"y","a"\n\n-1e-3,"2.5"\n\n', [[2.5]], [-1e-3]),
+        (BOM_UTF8 + b"target,a\r\n1,2\r\n", [[2]], [1]),
+        (BOM_UTF8 + b"1,2\n", [[1]], [2]),
     ],
 )
 def test_a_csv_file_is_read(tmp_path, text, features, targets):
@@ -58,6 +61,12 @@ def test_a_csv_file_is_read(tmp_path, text, features, targets):
         (b"", None, "no rows"),
         (b"a,b\n", None, "no rows"),
         (b"1\n2\n", None, "two columns"),
+        (BOM_UTF8, None, "no rows"),
+        (b"a,y\r1,2\r", 1, "no CSV: new-line character seen in unquoted field$"),
+        (b"a,y\n1,2\r3,4\n", 2, "no CSV: new-line character"),
+        (b"1,2\n3,x\n" + b"0" * 140_000 + b",1\n", 2, "cell 2 is 'x'"),
+        (b"1,2\n" + b"0" * 140_000 + b",x\n", 2, "no CSV: field larger than field limit"),
+        (b"a,y\n" + b"0" * 140_000 + b",1\n", 2, "no CSV: field larger than field limit"),
     ],
 )
 def test_a_bad_csv_file_is_refused_with_its_line(tmp_path, text, line, reason):
