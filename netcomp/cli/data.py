@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from netcomp.cli.options import Json, print_json, stderr
+from netcomp.cli.options import Json, find_modules_here, print_json, stderr
 from netcomp.data import (
     BUILTIN,
     CATALOGUE,
@@ -108,6 +108,7 @@ def info_command(
     json: Json = False,
 ) -> None:
     """Say what is in a data set: size, density, labels, digest, and what becomes of it."""
+    find_modules_here()
     folders = data_folders()
     data, place = load(name, folders), find(name, folders)
     facts = _facts(data) | {"paths": [str(path) for path in place.paths]}

@@ -24,12 +24,13 @@ def head_of(text: str) -> str:
     return text.partition(":")[0]
 
 
-def read_parameters(kind: type[Model], text: str, field: str) -> Model:
+def read_parameters(kind: type[Model], text: str, field: str, *, head: str | None = None) -> Model:
     """Return `kind` with the parameters of `text`, a notation of it.
 
-    Raises `SpecError` naming `field` and the parameter that is wrong.
+    `head` is the name that it begins with, `head_of` unless told. Raises `SpecError` naming
+    `field` and the parameter that is wrong.
     """
-    _, colon, rest = text.partition(":")
+    _, colon, rest = text[len(head_of(text) if head is None else head) :].partition(":")
     names = list(kind.model_fields)
     given: dict[str, str] = {}
     whole = len(names) == 1 and kind.model_fields[names[0]].annotation is str

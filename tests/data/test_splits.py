@@ -1,5 +1,7 @@
 """Splits: every row to one worker at most, nobody without rows, the same for everybody."""
 
+from importlib.metadata import EntryPoint
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -265,16 +267,22 @@ def test_a_file_is_found_among_the_data(tmp_path, monkeypatch):
         ("file", "path=… is missing"),
         ("no.such.module:Rule", "cannot import"),
         ("collections:Counter", "no split rule"),
+        ("netcomp.data.splits.base:SplitRule", "SplitRule' does not define deal"),
+        (f"{__name__}:Rotated", "by=… is missing"),
+        (f"{__name__}:Rotated:by=x", "by: .*not 'x'"),
+        (f"{__name__}:Rotated:size=1", "no parameter 'size'; known: by"),
     ],
 )
 def test_a_mistake_in_the_notation_is_named(text, said):
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=said) as caught:
         parse_split(text)
+    assert "problem.split" == caught.value.field
 
 
-def test_an_unknown_rule_is_named_with_those_that_are():
+@pytest.mark.parametrize("text", ["dirichle", "dirichlett:alpha=0.5", "dirichlett:0.5"])
+def test_an_unknown_rule_is_named_with_those_that_are(text):
     with pytest.raises(UnknownName, match="did you mean 'dirichlet'") as caught:
-        parse_split("dirichle")
+        parse_split(text)
     assert tuple(SPLITS.names()) == caught.value.known
 
 
@@ -290,8 +298,32 @@ class Reversed(SplitRule):
         return equal(data.rows, workers)
 
 
+class Rotated(Reversed):
+    """A rule with a parameter that is needed."""
+
+    by: int
+
+
 def test_a_rule_of_ones_own_is_imported():
+    """With its parameters, written like those of the others."""
     assert isinstance(parse_split(f"{__name__}:Reversed"), Reversed)
+    for notation in ("by=2", "2"):
+        assert Rotated(by=2) == parse_split(f"{__name__}:Rotated:{notation}")
+
+
+@pytest.mark.parametrize(("name", "said"), [("Counter", "is no split rule"), ("Rule", None)])
+def test_a_package_can_only_add_rules(monkeypatch, name, said):
+    """What an entry point names is checked when it is asked for."""
+    value = {"Counter": "collections:Counter", "Rule": f"{__name__}:Reversed"}[name]
+    points = [EntryPoint("theirs", value, "netcomp.splits")]
+    monkeypatch.setattr("netcomp.registry.entry_points", lambda group: points)
+    monkeypatch.setattr(SPLITS, "_plugins", None)
+    monkeypatch.setattr(SPLITS, "_entries", dict(SPLITS._entries))
+    if said is None:
+        assert isinstance(parse_split("theirs"), Reversed)
+        return
+    with pytest.raises(SpecError, match=f"problem.split: 'theirs' {said}"):
+        parse_split("theirs")
 
 
 def test_own_rows_are_all_of_them_and_only_for_those_who_have_them():

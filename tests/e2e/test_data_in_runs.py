@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from functools import partial
 
 import numpy as np
@@ -236,6 +237,20 @@ def test_workers_that_split_otherwise_are_refused(tmp_path, monkeypatch):
 
 # The command
 
+OWN_SPLIT = """
+import numpy as np
+from netcomp.data import Split, SplitRule, equal
+
+class Every(SplitRule):
+    summary = "every so many rows"
+    step: int
+
+    def deal(self, data, workers, draw):
+        kept = np.arange(0, data.rows, self.step)
+        split = equal(kept.size, workers)
+        return Split(tuple(kept[part] for part in split.parts), data.rows - kept.size)
+"""
+
 
 def test_data_list(family):
     """Every set with its size, and where it is or what it weighs."""
@@ -262,6 +277,18 @@ def test_data_info(family):
     expected = {"rule": "sorted", "sizes": [1, 1], "labels": [1, 1], "dropped": 1}
     assert expected == facts["split"]
     assert "1 becomes -1, 2 becomes +1" in family.run("data", "info", "rows").out
+
+
+def test_data_info_with_a_split_of_ones_own(family):
+    """A module in the folder where one is, as for the other commands; with its parameters."""
+    (family.folder / "mine.py").write_text(OWN_SPLIT)
+    # -P is how the installed command starts: without the folder on the path.
+    argv = [sys.executable, "-P", "-m", "netcomp", "data", "info", "digits", "--json"]
+    done = family.run(argv=[*argv, "--split", "mine:Every:step=2", "--workers", "2"])
+    assert [449, 449] == json.loads(done.out)["split"]["sizes"]
+    refused = family.run(argv=[*argv, "--split", "mine:Every"])
+    said = "netcomp: error: --split: 'mine:Every': step=… is missing"
+    assert (2, said) == (refused.code, refused.error.strip())
 
 
 def test_data_fetch_says_what_to_do_by_hand(family):
