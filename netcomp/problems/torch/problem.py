@@ -139,7 +139,7 @@ class TorchProblem(ModuleProblem):
             return RowSamples.of(shard, self.shape, f"shard of worker {worker}", labels=self.labels)
         whole = self.dataset if hasattr(self.dataset, "__getitem__") else self.dataset()
         share = len(whole) // workers
-        rows = range(worker * share, (worker + 1) * share)
+        rows = np.arange(worker * share, (worker + 1) * share)
         return OwnSamples(whole, rows, dropped=len(whole) - share * workers)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -88,19 +87,19 @@ class OwnSamples:
     """Some items of a map-style data set of (input, target) pairs."""
 
     dataset: Any
-    chosen: Sequence[int]
+    chosen: Rows
     dropped: int = 0
 
     @property
     def rows(self) -> int:
         """The number of items."""
-        return len(self.chosen)
+        return self.chosen.size
 
     def take(self, rows: Rows, dtype: Any, device: Any) -> tuple[Any, Any]:
         """Return the items stacked; integers stay integers."""
         import torch  # noqa: PLC0415 — seconds to import
 
-        wanted = np.asarray(self.chosen)[rows]
+        wanted = self.chosen[rows]
         tensors = getattr(self.dataset, "tensors", None)
         if tensors is not None:  # a TensorDataset: all items at once
             index = torch.from_numpy(wanted)
