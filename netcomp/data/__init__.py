@@ -3,7 +3,7 @@
 from netcomp.data.arrays import load_npz
 from netcomp.data.builtin import BUILTIN
 from netcomp.data.catalogue import CATALOGUE, Known, Remote
-from netcomp.data.dataset import Dataset, Matrix, Shard
+from netcomp.data.dataset import MOST_ENTRIES, Dataset, Matrix, Shard, dense
 from netcomp.data.fetch import FetchError, fetch
 from netcomp.data.folders import cache_folder, candidates, data_folders
 from netcomp.data.idx import load_idx
@@ -36,6 +36,7 @@ __all__ = [
     "BUILTIN",
     "CATALOGUE",
     "GENERATORS",
+    "MOST_ENTRIES",
     "SPLITS",
     "Dataset",
     "FetchError",
@@ -54,6 +55,7 @@ __all__ = [
     "candidates",
     "check_name",
     "data_folders",
+    "dense",
     "equal",
     "fetch",
     "find",

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.errors import DataError
 
-__all__ = ["Dataset", "Matrix", "Shard", "digest_of"]
+__all__ = ["MOST_ENTRIES", "Dataset", "Matrix", "Shard", "dense", "digest_of"]
 
 Matrix: TypeAlias = Any
 """A float64 matrix of shape (rows, d): a numpy array, or CSR of scipy.sparse.
 
 It is `Any` because scipy ships no annotations; scipy itself is not imported here.
 """
+
+MOST_ENTRIES: Final = 2**27
+"""The most entries of a matrix that is made, not read: 1 GiB of float64."""
 
 _SHOWN = 5  # labels in a message: enough to recognise the set
 
@@ -111,6 +114,12 @@ class Dataset:
         """Return the error of what is wrong with the data; `row` (from 0) is where, if known."""
         line = None if row is None or self.line_of is None else self.line_of(row)
         return DataError(self.source or self.name, reason, line)
+
+
+def dense(matrix: Matrix) -> NDArray[Any]:
+    """Return a matrix as an array: itself if it is one, else a new one of the same dtype."""
+    array: NDArray[Any] = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    return array
 
 
 def digest_of(name: str, *arrays: NDArray[Any]) -> str:

@@ -12,17 +12,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.data.dataset import Dataset, Matrix
+from netcomp.data.dataset import MOST_ENTRIES, Dataset, Matrix, dense
 
-__all__ = ["MOST_DENSE", "Preparation", "standardised"]
-
-MOST_DENSE: Final = 2**27
-"""How many entries a sparse matrix may have to be made dense: 1 GiB of float64."""
+__all__ = ["Preparation", "standardised"]
 
 _Array = NDArray[np.float64]
 
@@ -128,13 +125,13 @@ def _line_of_kept(
 def _scaled(data: Dataset, *, centre: bool) -> Dataset:
     if not centre:
         return replace(data, features=_by_deviation(data.features))
-    if data.sparse and data.rows * data.dim > MOST_DENSE:
+    if data.sparse and data.rows * data.dim > MOST_ENTRIES:
         raise data.error(
             f"standardised, {data.rows} × {data.dim} features are no longer sparse and take"
             f" {data.rows * data.dim * 8 / 2**30:.1f} GiB;"
             ' problem.standardise = "scale" keeps the zeros'
         )
-    return replace(data, features=standardised(_dense(data.features)))
+    return replace(data, features=standardised(dense(data.features)))
 
 
 def _by_deviation(features: Matrix) -> Matrix:
@@ -153,8 +150,3 @@ def _by_deviation(features: Matrix) -> Matrix:
     scaled = features.copy()
     scaled.data /= np.where(constant | (deviation == 0), 1.0, deviation)[scaled.indices]
     return scaled
-
-
-def _dense(matrix: Any) -> _Array:
-    dense: _Array = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return dense

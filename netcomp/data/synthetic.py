@@ -15,23 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from netcomp.data.dataset import Dataset, Matrix, digest_of
+from netcomp.data.dataset import MOST_ENTRIES, Dataset, Matrix, digest_of
 from netcomp.data.notation import head_of, read_parameters, spelled
 from netcomp.draw import Draw, Purpose, Stream
 from netcomp.errors import SpecError
 
 __all__ = [
     "GENERATORS",
-    "MOST_ENTRIES",
     "SHAPES",
     "Generator",
     "Shape",
     "generated",
     "parse_generator",
 ]
-
-MOST_ENTRIES: Final = 2**27
-"""How many entries (of CSR: stored ones) may be made: 1 GiB of values."""
 
 _RECIPE = 1  # goes up when the same name makes other numbers
 

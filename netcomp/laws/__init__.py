@@ -1,4 +1,4 @@
-"""What conformance kits share: laws, what became of them, evidence against a claim.
+"""What conformance kits share: laws, what became of them, evidence, equality to the last bit.
 
 A kit checks somebody's own compressor or problem. A law is a function of its subject whose
 docstring states it.
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Broken", "Finding", "findings"]
+__all__ = ["Broken", "Finding", "findings", "same_bits"]
 
 
 class Broken(Exception):
@@ -36,6 +37,11 @@ def findings(
     Raises KeyError for a law that is none.
     """
     return [_finding(name, laws[name], subject) for name in names]
+
+
+def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Return whether two arrays are equal in dtype, shape and every bit."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def _finding(name: str, law: Callable[[Any], str], subject: Any) -> Finding:

@@ -36,19 +36,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from netcomp.constants import Constant
-from netcomp.data import Matrix, Shard
+from netcomp.data import Matrix, Shard, dense
 from netcomp.draw import Draw
-from netcomp.errors import DataError
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.checks import needed_rows, own_oracles
 from netcomp.problems.normals import normal_vector
-from netcomp.problems.own import own_oracles
-from netcomp.problems.rows import mean_of
+from netcomp.problems.rows import LARGEST_MATRIX, mean_of
 from netcomp.roles import Array, Batch
 
 __all__ = ["Autoencoder", "AutoencoderOracle"]
 
 _BLOCK = 2048  # rows handled at a time: what is made of them stays small
-_LARGEST_MOMENT = 2000  # a d_f × d_f array of float64 then takes 32 MB
 
 
 class AutoencoderOracle(LocalOracle):
@@ -74,7 +72,7 @@ class AutoencoderOracle(LocalOracle):
         D, E = self._matrices(x.astype(np.float64, copy=False))
         total = 0.0
         for block in _blocks(self.features):
-            apart = (block @ E.T) @ D.T - _dense(block)
+            apart = (block @ E.T) @ D.T - dense(block)
             total += float(np.vdot(apart, apart))
         return total / self.rows + 0.5 * self.problem.penalty * self._distance(D, E)
 
@@ -105,8 +103,8 @@ class AutoencoderOracle(LocalOracle):
         """Return (1/m) Σ a_j a_jᵀ, shape (d_f, d_f)."""
         total = np.zeros((self.width, self.width))
         for block in _blocks(self.features):
-            dense = _dense(block).astype(np.float64, copy=False)
-            total += dense.T @ dense
+            part = dense(block).astype(np.float64, copy=False)
+            total += part.T @ part
         return total / self.rows
 
     def _matrices(self, x: Array) -> tuple[Array, Array]:
@@ -142,9 +140,7 @@ class Autoencoder(Problem):
         self, shard: Shard | None, worker: int, workers: int, draw: Draw
     ) -> AutoencoderOracle:
         """Return f_i over the features of `shard`; `DataError` without rows."""
-        if shard is None or shard.rows == 0:
-            raise DataError(f"shard of worker {worker}", "this problem needs rows of a data set")
-        return AutoencoderOracle(self, shard.features)
+        return AutoencoderOracle(self, needed_rows(shard, worker).features)
 
     def joint(self, oracles: Sequence[LocalOracle]) -> dict[str, Constant]:
         """Return nothing: ∇f is not Lipschitz."""
@@ -161,7 +157,7 @@ class Autoencoder(Problem):
         own = own_oracles(AutoencoderOracle, oracles)
         width = own[0].width
         left = max(width - self.encoding, 0)
-        if width > _LARGEST_MOMENT:
+        if width > LARGEST_MATRIX:
             return None
         smallest = np.linalg.eigvalsh(mean_of(one.moment() for one in own))[:left]
         return float(np.maximum(smallest, 0).sum()) + 0.5 * self.penalty * left
@@ -171,8 +167,3 @@ def _blocks(features: Matrix) -> Iterator[Matrix]:
     """Yield the rows some at a time, as views where they are dense."""
     for start in range(0, features.shape[0], _BLOCK):
         yield features[start : start + _BLOCK]
-
-
-def _dense(matrix: Matrix) -> Array:
-    dense: Array = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return dense

@@ -35,8 +35,8 @@ from netcomp.data import Shard
 from netcomp.draw import Draw
 from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.checks import own_oracles
 from netcomp.problems.normals import add_noise
-from netcomp.problems.own import own_oracles
 from netcomp.roles import Array, Batch
 
 __all__ = ["DivergingProblem", "SpikeOracle", "Top1Diverges", "TopKDiverges"]

@@ -23,13 +23,14 @@ from netcomp.draw import Draw
 from netcomp.errors import DataError, SpecError
 from netcomp.problems import linear_constants as proved
 from netcomp.problems.base import LocalOracle, Optimum, Problem
+from netcomp.problems.checks import needed_rows, own_oracles
 from netcomp.problems.losses import (
     LogisticLoss,
     NonconvexLogisticLoss,
     ScalarLoss,
     SquaredLoss,
 )
-from netcomp.problems.rows import Rows, mean_top_eigenvalue
+from netcomp.problems.rows import LARGEST_MATRIX, Rows, mean_top_eigenvalue
 from netcomp.problems.solvers import least_squares, logistic
 from netcomp.roles import Array, Batch
 
@@ -156,9 +157,7 @@ class LinearProblem(Problem):
 
         `SpecError` while `l2` is relative: the problem must be `settled` first.
         """
-        if shard is None or shard.rows == 0:
-            raise DataError(f"shard of worker {worker}", "this problem needs rows of a data set")
-        return LinearOracle(self, shard)
+        return LinearOracle(self, needed_rows(shard, worker))
 
     def joint(self, oracles: Sequence[LocalOracle]) -> Mapping[str, Constant]:
         """Return "L", "L_pm", and as far as known "mu" and "b_sq" of f = mean of the f_i.
@@ -166,7 +165,7 @@ class LinearProblem(Problem):
         In the manner of `smoothness`. Spectral: L = sup|ℓ''| · λ_max(mean of A_iᵀA_i/m_i) + l2.
         By row norms: mean of the L_i, which bounds it.
         """
-        return Lazy(self._joint_rules(_linear(oracles)))
+        return Lazy(self._joint_rules(own_oracles(LinearOracle, oracles)))
 
     def _joint_rules(self, own: Sequence[LinearOracle]) -> dict[str, Rule]:
         designs, l2, spectral = (
@@ -260,7 +259,7 @@ class Logistic(_Classification):
         Separable data without regulariser have no x*, because f falls to 0 along a ray: x is
         then a point far out where ∇f is small enough.
         """
-        own = _linear(oracles)
+        own = own_oracles(LinearOracle, oracles)
         return logistic([one.design for one in own], [one.targets for one in own], own[0].l2)
 
 
@@ -278,19 +277,12 @@ class LeastSquares(LinearProblem):
     def _joint_rules(self, own: Sequence[LinearOracle]) -> dict[str, Rule]:
         """Return the rules of every linear model and, for d ≤ 2000, of "L_A" and "L_B"."""
         rules, designs, l2 = super()._joint_rules(own), [one.design for one in own], own[0].l2
-        if designs[0].dim <= proved.LARGEST_MATRIX:
+        if designs[0].dim <= LARGEST_MATRIX:
             rules["L_A"] = lambda: exact(proved.functional_apart(designs))
             rules["L_B"] = lambda: exact(proved.functional_together(designs, l2))
         return rules
 
     def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum | None:
         """Return x*, the shortest of several, and f*: exact, None where too dear."""
-        own = _linear(oracles)
+        own = own_oracles(LinearOracle, oracles)
         return least_squares([one.design for one in own], [one.targets for one in own], own[0].l2)
-
-
-def _linear(oracles: Sequence[LocalOracle]) -> list[LinearOracle]:
-    own = [oracle for oracle in oracles if isinstance(oracle, LinearOracle)]
-    if not own or len(own) != len(oracles):
-        raise TypeError("joint constants need the oracles of all workers, all of this problem")
-    return own

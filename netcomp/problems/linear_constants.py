@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from netcomp.constants import Constant, bound, exact
 from netcomp.problems.losses import Interval
 from netcomp.problems.rows import (
+    LARGEST_MATRIX,
     Rows,
     mean_of,
     positive_bottom,
@@ -46,7 +47,6 @@ from netcomp.problems.rows import (
 )
 
 __all__ = [
-    "LARGEST_MATRIX",
     "average_smoothness",
     "dissimilarity",
     "functional_apart",
@@ -57,9 +57,6 @@ __all__ = [
     "spread",
     "strong_convexity",
 ]
-
-LARGEST_MATRIX = 2000
-"""The largest d of a d × d array of float64, which then takes 32 MB."""
 
 _Array = NDArray[np.float64]
 

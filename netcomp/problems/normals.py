@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from netcomp.draw import Draw, Purpose
+from netcomp.problems.checks import check_samples
 from netcomp.roles import Array, Batch
 
 __all__ = ["BLOCK", "add_noise", "dot", "normal_vector", "shared_normal_vector"]
@@ -45,8 +46,7 @@ def add_noise(gradient: Array, batch: Batch, noise: float) -> None:
     so a difference of two gradients over one batch has none. `gradient` has shape (d,) and is
     changed in place. Raises `ValueError` for a batch of no samples.
     """
-    if batch.size < 1:
-        raise ValueError(f"a batch of {batch.size} samples")
+    check_samples(batch)
     if noise == 0:
         return
     stream = batch.draw.stream(Purpose.MINIBATCH)

@@ -29,6 +29,7 @@ from netcomp.constants import Constant, Lazy, Rule, exact
 from netcomp.data import Shard
 from netcomp.draw import MAX_BOUND, Draw, Purpose
 from netcomp.problems.base import LocalOracle, Optimum, Problem
+from netcomp.problems.checks import own_oracles
 from netcomp.problems.normals import add_noise, dot, normal_vector, shared_normal_vector
 from netcomp.problems.rows import mean_of
 from netcomp.roles import Array, Batch
@@ -151,7 +152,7 @@ class QuadraticProblem(Problem):
         A is the mean of the A_i (Theorem 4.9). L_pm² = λ_max((1/n) Σ (A_i - A)²), mu = λ_min(A)
         where that is positive, and b_sq = (1/n) Σ ‖b_i - b‖² where the A_i are equal.
         """
-        return Lazy(self._joint_rules(_quadratic(oracles)))
+        return Lazy(self._joint_rules(own_oracles(QuadraticOracle, oracles)))
 
     def _joint_rules(self, own: Sequence[QuadraticOracle]) -> dict[str, Rule]:
         mean = _mean_factor(own)
@@ -169,7 +170,7 @@ class QuadraticProblem(Problem):
 
     def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum | None:
         """Return A⁻¹b and -½ bᵀA⁻¹b with the means A, b; None unless A is positive definite."""
-        own = _quadratic(oracles)
+        own = own_oracles(QuadraticOracle, oracles)
         factor = _mean_factor(own)
         if factor <= 0:
             return None
@@ -269,13 +270,6 @@ class QuadraticScaledIdentity(QuadraticProblem):
         if self.linear != "zero":
             return np.zeros(dim)
         return np.array(normal_vector(draw.shared().at(sub=_START), dim, np.float64))
-
-
-def _quadratic(oracles: Sequence[LocalOracle]) -> list[QuadraticOracle]:
-    own = [oracle for oracle in oracles if isinstance(oracle, QuadraticOracle)]
-    if not own or len(own) != len(oracles):
-        raise TypeError("joint constants need the oracles of all workers, all of this problem")
-    return own
 
 
 def _mean_factor(oracles: Sequence[QuadraticOracle]) -> float:

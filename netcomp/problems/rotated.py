@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from netcomp.constants import Constant, exact
-from netcomp.data import Shard
+from netcomp.data import MOST_ENTRIES, Shard
 from netcomp.draw import Draw, Purpose
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.checks import own_oracles
 from netcomp.problems.normals import add_noise
-from netcomp.problems.own import own_oracles
 from netcomp.problems.rotations import Rotation, shared_rotation
 from netcomp.problems.rows import mean_of
 from netcomp.roles import Array, Batch
@@ -38,8 +38,6 @@ __all__ = ["QuadraticRotated", "RotatedOracle"]
 
 # The parts of a problem have a key each (its sub-round), so that none repeats another.
 _SPECTRUM, _VECTOR, _ROTATION = 0, 1, 2
-
-_LARGEST_ROTATION = 2**27  # elements of V: a gigabyte
 
 _Array = NDArray[np.float64]
 
@@ -102,9 +100,9 @@ class QuadraticRotated(Problem):
     def _check_rotation(self) -> Self:
         if self.reflections is not None and self.reflections >= self.dim:
             raise ValueError(f"reflections must be below dim, {self.dim}")
-        if self.dim * self._turns > _LARGEST_ROTATION:
+        if self.dim * self._turns > MOST_ENTRIES:
             raise ValueError(
-                f"dim times reflections ({self._turns}) must be at most {_LARGEST_ROTATION}:"
+                f"dim times reflections ({self._turns}) must be at most {MOST_ENTRIES}:"
                 " give reflections"
             )
         return self

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.data import Matrix
+from netcomp.data import Matrix, dense
 from netcomp.draw import Draw, Purpose
 
 __all__ = [
     "DENSE",
+    "LARGEST_MATRIX",
     "Rows",
     "mean_of",
     "mean_top_eigenvalue",
@@ -31,6 +31,9 @@ __all__ = [
 
 DENSE = 512
 """Up to this size a dense eigenvalue solver is the faster one."""
+
+LARGEST_MATRIX = 2000
+"""The largest d of a d × d array of float64, which then takes 32 MB."""
 
 _NOISE = 1e-14  # of a difference of two maps, relative to them
 
@@ -91,7 +94,7 @@ class Rows:
 
     def dense(self, block: slice) -> _Array:
         """Return some rows of B as a dense array of its own."""
-        part = np.array(_dense(self.features[block]))
+        part = np.array(dense(self.features[block]))
         return np.hstack([np.ones((part.shape[0], 1)), part]) if self.bias else part
 
     def squared_norms(self) -> _Array:
@@ -113,7 +116,7 @@ class Rows:
         """Return S, or (1/m) Σ_j w_j b_j b_jᵀ for weights ≥ 0, as a dense (d, d) array."""
         roots = np.ones(self.count) if weights is None else np.sqrt(weights)
         half = self.features if weights is None else _scaled(self.features, roots)
-        gram = _dense(half.T @ half)  # of one array: half the work
+        gram = dense(half.T @ half)  # of one array: half the work
         if self.bias:
             total, sums = float(roots @ roots), half.T @ roots
             gram = np.block([[np.array([[total]]), sums[None]], [sums[:, None], gram]])
@@ -130,7 +133,7 @@ class Rows:
             return float(np.linalg.eigvalsh(self.moment(weights))[-1])
         if self.count <= DENSE:
             # BBᵀ has the same positive eigenvalues as BᵀB.
-            gram = _dense(self.features @ self.features.T) + float(self.bias)
+            gram = dense(self.features @ self.features.T) + float(self.bias)
             if weights is not None:
                 gram *= np.sqrt(np.multiply.outer(weights, weights))
             return float(np.linalg.eigvalsh(gram)[-1]) / self.count
@@ -155,10 +158,6 @@ class Rows:
 
         noise = _NOISE * float(squares.max()) ** 2
         return max(_extreme(product, self.dim, "LA", noise), 0.0)
-
-    def bottom_eigenvalue(self) -> float:
-        """λ_min(S) from all eigenvalues, exactly 0 where it is within rounding of it."""
-        return 0.0 if self.count < self.dim else positive_bottom(self.moment())
 
 
 def positive_bottom(moment: _Array) -> float:
@@ -239,8 +238,3 @@ def _scaled(features: Matrix, weights: _Array) -> Matrix:
         return weights[:, None] * features
     values = features.data * np.repeat(weights, np.diff(features.indptr))
     return type(features)((values, features.indices, features.indptr), shape=features.shape)
-
-
-def _dense(matrix: Any) -> _Array:
-    dense: _Array = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return dense

@@ -45,7 +45,7 @@ from netcomp.data import Shard
 from netcomp.draw import MAX_BOUND, Draw, Purpose
 from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Problem
-from netcomp.problems.own import own_oracles
+from netcomp.problems.checks import check_samples, own_oracles
 from netcomp.roles import Array, Batch
 
 __all__ = ["GRADIENT_BOUND", "LINK_SMOOTHNESS", "SMOOTHNESS", "ZeroChain", "ZeroChainOracle"]
@@ -114,8 +114,7 @@ class ZeroChainOracle(LocalOracle):
 
     def _pass_on(self, gradient: _Array, x: Array, batch: Batch) -> None:
         """Let through what is ahead of x with the problem's chance, in place."""
-        if batch.size < 1:
-            raise ValueError(f"a batch of {batch.size} samples")
+        check_samples(batch)
         chance = self.problem.chance
         if chance < 1:
             passed = batch.draw.stream(Purpose.MINIBATCH).uniforms(batch.size) < chance

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from netcomp.compressors.base import Compressor, Payload
 from netcomp.draw import Direction, Draw, Purpose, Stream
 from netcomp.errors import NotFinite, SpecError
-from netcomp.laws import Broken
+from netcomp.laws import Broken, same_bits
 
 __all__ = ["Case", "Sample", "Subject", "fresh", "same_bits", "vectors"]
 
@@ -253,8 +253,3 @@ def _image(case: Case, v: Vector, key: Draw) -> Vector:
 def fresh(parts: Sequence[bytes | memoryview]) -> list[memoryview]:
     """Return the parts as another process has them: bytes of its own, read-only."""
     return [memoryview(bytes(part)) for part in parts]
-
-
-def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays are equal in dtype, shape and every bit."""
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from netcomp.laws import Broken, evidence
+from netcomp.laws import Broken, evidence, same_bits
 from netcomp.problems.base import LocalOracle
-from netcomp.problems.conformance.subject import Case, Subject, Vector, same_bits
+from netcomp.problems.conformance.subject import Case, Subject, Vector
 from netcomp.roles import Array, Batch
 
 __all__ = ["bad_batches", "batch_mean", "full_batch", "key_matters", "noise", "single_rows"]

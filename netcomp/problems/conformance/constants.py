@@ -125,23 +125,21 @@ def samples(subject: Subject) -> str:
                 )
                 changes = here - there
                 seen = {
-                    "calL": math.sqrt(
-                        np.mean(np.sum((changes - changes.mean(axis=0)) ** 2, axis=1))
-                    ),
+                    "calL": _deviation(changes),
                     "L_sample": float(np.linalg.norm(changes, axis=1).max()),
                 }
                 for name in seen.keys() & given.keys():
                     _within(case, pair, f"{name} of f_{worker}", seen[name], given[name], size)
                 if "sigma_sq" in given:
-                    spread = math.sqrt(np.mean(np.sum((there - there.mean(axis=0)) ** 2, axis=1)))
-                    _below(
-                        f"{case}, worker {worker}: sigma_sq",
-                        spread,
-                        math.sqrt(given["sigma_sq"].value),
-                        size,
-                    )
+                    most = math.sqrt(given["sigma_sq"].value)
+                    _below(f"{case}, worker {worker}: sigma_sq", _deviation(there), most, size)
                 told |= {*given} & {"calL", "L_sample", "sigma_sq"}
     return ", ".join(sorted(told)) or "no rows, or none given"
+
+
+def _deviation(rows: Vector) -> float:
+    """Return √((1/m) Σ ‖r_j - r‖²) of m rows with the mean r."""
+    return math.sqrt(np.mean(np.sum((rows - rows.mean(axis=0)) ** 2, axis=1)))
 
 
 def functional(subject: Subject) -> str:
@@ -194,13 +192,11 @@ def similarity(subject: Subject) -> str:
                 np.array([o.gradient(x) for o in case.oracles]) for x in (pair.x, pair.y)
             )
             size = float(np.abs([here, there]).max()) * math.sqrt(case.dim)
-            changes = here - there
-            seen = math.sqrt(np.mean(np.sum((changes - changes.mean(axis=0)) ** 2, axis=1)))
             if "L_pm" in case.joint:
-                _within(case, pair, "L_pm", seen, case.joint["L_pm"], size)
+                _within(case, pair, "L_pm", _deviation(here - there), case.joint["L_pm"], size)
             if "b_sq" in case.joint:
-                spread = math.sqrt(np.mean(np.sum((there - there.mean(axis=0)) ** 2, axis=1)))
-                _below(f"{case}: b_sq", spread, math.sqrt(case.joint["b_sq"].value), size)
+                most = math.sqrt(case.joint["b_sq"].value)
+                _below(f"{case}: b_sq", _deviation(there), most, size)
         told |= case.joint.keys() & {"L_pm", "b_sq"}
     return ", ".join(sorted(told)) or "gives none"
 

@@ -11,9 +11,9 @@ from netcomp.constants import Constant
 from netcomp.data import Shard
 from netcomp.draw import Draw
 from netcomp.errors import DataError
-from netcomp.laws import Broken
+from netcomp.laws import Broken, same_bits
 from netcomp.problems.base import Problem
-from netcomp.problems.conformance.subject import Case, Subject, Vector, same_bits
+from netcomp.problems.conformance.subject import Case, Subject, Vector
 from netcomp.roles import Array, Batch
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.roles import Array, Batch
 
-__all__ = ["Case", "Pair", "Subject", "same_bits"]
+__all__ = ["Case", "Pair", "Subject"]
 
 Vector = NDArray[np.float64]
 
@@ -223,8 +223,3 @@ def _extreme(
             break
         u = image / length
     return x + step * u, size
-
-
-def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays are equal in dtype, shape and every bit."""
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -81,7 +81,7 @@ class Cnn(ModuleProblem):
         """Return the images of a shard of prepared data."""
         side = 0 if shard is None else isqrt(int(shard.features.shape[1]) // self.colours)
         shape = (self.colours, side, side)
-        return RowSamples.of(shard, shape, f"shard of worker {worker}", labels=True)
+        return RowSamples.of(shard, shape, worker, labels=True)
 
 
 def _network(options: Cnn) -> Any:

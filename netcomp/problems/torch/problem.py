@@ -22,8 +22,9 @@ from pydantic import Field
 from netcomp.constants import Constant
 from netcomp.data import Shard
 from netcomp.draw import Draw
-from netcomp.errors import DataError, SpecError
+from netcomp.errors import SpecError
 from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.checks import needed_rows
 from netcomp.problems.torch.samples import OwnSamples, RowSamples, Samples
 
 __all__ = ["Criterion", "ModuleProblem", "Task", "TorchProblem", "accuracy"]
@@ -76,9 +77,7 @@ class ModuleProblem(Problem):
         Raises `DataError` without rows, `SpecError` where PyTorch, the device or parameters
         are missing.
         """
-        samples = self.samples(shard, worker, workers)
-        if samples.rows == 0:
-            raise DataError(f"shard of worker {worker}", "this problem needs rows of a data set")
+        samples = needed_rows(self.samples(shard, worker, workers), worker)
         _require_torch()
         from netcomp.problems.torch.oracle import TorchOracle  # noqa: PLC0415 — seconds to import
 
@@ -136,7 +135,7 @@ class TorchProblem(ModuleProblem):
     def samples(self, shard: Shard | None, worker: int, workers: int) -> Samples:
         """Return the worker's part of `dataset`, or its shard."""
         if self.dataset is None:
-            return RowSamples.of(shard, self.shape, f"shard of worker {worker}", labels=self.labels)
+            return RowSamples.of(shard, self.shape, worker, labels=self.labels)
         whole = self.dataset if hasattr(self.dataset, "__getitem__") else self.dataset()
         share = len(whole) // workers
         rows = np.arange(worker * share, (worker + 1) * share)

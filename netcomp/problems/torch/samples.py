@@ -9,8 +9,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.data import Matrix, Shard
+from netcomp.data import Matrix, Shard, dense
 from netcomp.errors import DataError, SpecError
+from netcomp.problems.checks import needed_rows
 
 __all__ = ["OwnSamples", "RowSamples", "Samples"]
 
@@ -46,15 +47,14 @@ class RowSamples:
 
     @classmethod
     def of(
-        cls, shard: Shard | None, shape: tuple[int, ...] | None, name: str, *, labels: bool
+        cls, shard: Shard | None, shape: tuple[int, ...] | None, worker: int, *, labels: bool
     ) -> Self:
-        """Return the rows of a shard; with `labels` its targets are int64.
+        """Return the rows of a worker's shard; with `labels` its targets are int64.
 
-        Raises `DataError` naming the shard where rows are missing, have another number of
+        Raises `DataError` naming the worker where rows are missing, have another number of
         features than `shape` takes, or where a label is no whole number from 0.
         """
-        if shard is None or shard.rows == 0:
-            raise DataError(name, "this problem needs rows of a data set")
+        shard, name = needed_rows(shard, worker), f"shard of worker {worker}"
         width = int(shard.features.shape[1])
         shape = (width,) if shape is None else shape
         if math.prod(shape) != width:
@@ -75,8 +75,7 @@ class RowSamples:
         """Return inputs (rows, *shape) and targets (rows,)."""
         import torch  # noqa: PLC0415 — seconds to import
 
-        part = self.features[rows]
-        part = part if isinstance(part, np.ndarray) else part.toarray()
+        part = dense(self.features[rows])
         inputs = torch.from_numpy(part).to(device=device, dtype=dtype).reshape(-1, *self.shape)
         targets = torch.from_numpy(self.targets[rows]).to(device)
         return inputs, _cast(targets, dtype)
