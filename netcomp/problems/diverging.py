@@ -34,7 +34,7 @@ from netcomp.constants import Constant, exact
 from netcomp.data import Shard
 from netcomp.draw import Draw
 from netcomp.errors import SpecError
-from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.problems.checks import own_oracles
 from netcomp.problems.normals import add_noise
 from netcomp.roles import Array, Batch
@@ -130,9 +130,9 @@ class DivergingProblem(Problem):
         """Return t(1, …, 1)."""
         return np.full(dim, self.t)
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float:
-        """Return 0, which is f(0)."""
-        return 0.0
+    def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum:
+        """Return 0, where f is 0."""
+        return Optimum(np.zeros(own_oracles(SpikeOracle, oracles)[0].dim), exact(0.0))
 
 
 class Top1Diverges(DivergingProblem):

@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 from netcomp.constants import Constant, exact
 from netcomp.data import MOST_ENTRIES, Shard
 from netcomp.draw import Draw, Purpose
-from netcomp.problems.base import LocalOracle, Problem
+from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.problems.checks import own_oracles
 from netcomp.problems.normals import add_noise
 from netcomp.problems.rotations import Rotation, shared_rotation
@@ -137,16 +137,12 @@ class QuadraticRotated(Problem):
         size = sum(one.constants["L"].value for one in own) / len(own)
         return {**of_f, "L_A": exact(2 * sqrt(2) * apart), "L_B": exact(sqrt(2) * size)}
 
-    def minimum(self, oracles: Sequence[LocalOracle]) -> float:
-        """Return f* = -¼ yᵀA⁻¹y with the means A, y."""
-        y = mean_of(one.vector for one in own_oracles(RotatedOracle, oracles))
-        return -0.5 * float(y @ self.solution(oracles))
-
-    def solution(self, oracles: Sequence[LocalOracle]) -> NDArray[np.float64]:
-        """Return x* = ½A⁻¹y, where f is least, from the oracles of ALL workers."""
+    def optimum(self, oracles: Sequence[LocalOracle]) -> Optimum:
+        """Return x* = ½A⁻¹y and f* = -¼ yᵀA⁻¹y with the means A, y."""
         own = own_oracles(RotatedOracle, oracles)
-        turned = own[0].rotation.transposed_times(mean_of(one.vector for one in own))
-        return own[0].rotation.times(turned / (2 * _mean_spectrum(own)))
+        y, rotation = mean_of(one.vector for one in own), own[0].rotation
+        x = rotation.times(rotation.transposed_times(y) / (2 * _mean_spectrum(own)))
+        return Optimum(x, exact(-0.5 * float(y @ x)))
 
 
 def _mean_spectrum(oracles: Sequence[RotatedOracle]) -> _Array:

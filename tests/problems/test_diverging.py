@@ -118,4 +118,5 @@ def test_the_minimum_is_at_zero(problem, k):
     zero = np.zeros(own[0].dim)
     assert [0.0] * len(own) == [oracle.loss(zero) for oracle in own]
     assert {0.0} == {float(np.abs(oracle.gradient(zero)).max()) for oracle in own}
+    assert zero.tolist() == problem.optimum(own).x.tolist()
     assert 0.0 == problem.minimum(own)
