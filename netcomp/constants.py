@@ -82,7 +82,9 @@ Rule = Callable[[], Constant | None]
 class Lazy(Mapping[str, Constant]):
     """Constants by name, each computed when it is first asked for.
 
-    Eigenvalues of large data take seconds: who looks one name up pays for that one alone.
+    Eigenvalues of large data take seconds: who looks one name up, or asks whether it is there,
+    pays for that one alone. Which others are known only their rules can tell, so iterating,
+    `items` and `len` compute all of them.
     """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
