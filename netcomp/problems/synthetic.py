@@ -96,8 +96,8 @@ class SyntheticLeastSquares(SyntheticProblem):
 
     summary: ClassVar[str] = "least squares over normal rows, each worker with its own solution"
 
-    noise: float = Field(default=0.01, ge=0, allow_inf_nan=False)
-    """The variance of the elements of b_i around A_i x_i*."""
+    noise: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    """The standard deviation of b_i around A_i x_i*: the paper's variance is 0.01."""
 
     def model(self) -> LeastSquares:
         """Return least squares with this `l2`."""
@@ -105,7 +105,7 @@ class SyntheticLeastSquares(SyntheticProblem):
 
     def targets(self, predictions: _Array, key: Draw) -> _Array:
         """Return the predictions and noise."""
-        return predictions + sqrt(self.noise) * normal_vector(key, predictions.size, np.float64)
+        return predictions + self.noise * normal_vector(key, predictions.size, np.float64)
 
 
 class SyntheticLogistic(SyntheticProblem):

@@ -31,11 +31,15 @@ def test_the_setting_of_the_paper(kind):
 
 
 def test_measurements_are_those_of_the_local_solution():
-    """b_i - A_i x_i* is white noise of variance 0.01, exactly 0 without noise."""
+    """b_i - A_i x_i* is white noise of deviation `noise`, 0.1 unless told, exactly 0 without."""
     (oracle,) = oracles(SyntheticLeastSquares(), 1)
     residual = oracle.targets - oracle.design.times(SyntheticLeastSquares().solution(0, DRAW))
     assert abs(residual.mean()) < 5 * sqrt(0.01 / 1000)
     assert abs((residual**2).mean() - 0.01) < 5 * sqrt(2 * 0.01**2 / 1000)
+    (louder,) = oracles(SyntheticLeastSquares(noise=3.0), 1)
+    np.testing.assert_allclose(
+        louder.targets - oracle.targets, (3.0 - 0.1) / 0.1 * residual, rtol=1e-10, atol=1e-12
+    )
     silent = SyntheticLeastSquares(noise=0.0)
     for worker, one in enumerate(oracles(silent)):
         assert 0.0 == one.loss(silent.solution(worker, DRAW))
