@@ -89,6 +89,8 @@ def average_smoothness(rows: Rows, curvatures: Interval, *, spectral: bool) -> C
 
 def sample_variance(rows: Rows, signs: _Array, slopes: Interval) -> Constant:
     """Return σ² of one sample's gradient at any x: (1/m) Σ_j ‖∇f_ij - ∇f_i‖² ≤ σ²."""
+    if rows.count == 1:
+        return exact(0.0)
     apart = float(rows.squared_norms().mean())
     mean = rows.mean_row(signs)
     together = max(apart - float(mean @ mean), 0.0)

@@ -1,5 +1,6 @@
 """Linear models: gradients, bias, sparsity, labels and the constants of the theorems."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -310,6 +311,17 @@ def test_equal_shards_have_no_hessian_variance(monkeypatch, name):
     for limit in (rows.DENSE, 0):
         monkeypatch.setattr(rows, "DENSE", limit)
         assert values(problem.joint(own))["L_pm"] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("smoothness", ["spectral", "row-norm"])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_row_has_no_variance(name, smoothness):
+    """Its gradient is ∇f_i: calL = 0 and, where the slopes are bounded, sigma_sq = 0, exactly."""
+    problem = PROBLEMS.get(name)(smoothness=smoothness)
+    data = replace(dataset(rows=WORKERS), targets=np.array([-1.0, 1.0, 1.0]))
+    constants = oracles(problem, data)[0].constants
+    assert exact(0.0) == constants["calL"]
+    assert constants.get("sigma_sq") == (None if name == "least-squares" else exact(0.0))
 
 
 def test_joint_constants_are_computed_when_asked_for(monkeypatch):
