@@ -154,8 +154,8 @@ def test_every_problem_has_a_row_with_its_options():
 
 @pytest.mark.parametrize("name", sorted(BUILTIN))
 def test_every_built_in_data_set_is_named_with_its_size(name):
-    data = BUILTIN[name]()
-    assert f"`{name}` ({data.rows} × {data.dim}" in section(README, "Problems")
+    data = BUILTIN[name]
+    assert f"`{name}` ({data.rows} × {data.features}" in section(README, "Problems")
 
 
 @pytest.mark.parametrize("key", SUMMARY_KEYS)

@@ -142,8 +142,10 @@ def _follow(bars: Progress) -> Callable[[str, int, int], None]:
 
 
 def _built_in() -> list[dict[str, Any]]:
-    sets = [(name, BUILTIN[name]()) for name in sorted(BUILTIN)]
-    return [_row(name, data.rows, data.dim, "built in", "scikit-learn") for name, data in sets]
+    return [
+        _row(name, one.rows, one.features, "built in", "scikit-learn")
+        for name, one in sorted(BUILTIN.items())
+    ]
 
 
 def _known() -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Real data sets that come with scikit-learn: nothing to download.
 
-- `breast_cancer`: 569 × 30, features standardised; label -1 (malignant) or +1 (benign).
-- `diabetes`: 442 × 10, features and regression targets standardised.
-- `digits`: 1797 × 64, pixels of 8 x 8 images divided by 16 (so in [0, 1]); label +1
-  for the odd digits, -1 for the even ones.
+- `breast_cancer`: features standardised; label -1 (malignant) or +1 (benign).
+- `diabetes`: features and regression targets standardised.
+- `digits`: pixels of 8 x 8 images divided by 16 (so in [0, 1]); label +1 for the odd
+  digits, -1 for the even ones.
 - `digits-10`: the same pixels with the digits 0 … 9 as labels.
 - `digits-pairs`: the pixels of `digits` and their products x_i·x_j, i ≤ j, d = 64 +
   2080 = 2144; the whole matrix is divided by one constant, the root of the mean
@@ -19,6 +19,7 @@ the transformed ones, whose last bits may differ between builds of numpy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,28 @@ from numpy.typing import NDArray
 from netcomp.data.dataset import Dataset, digest_of
 from netcomp.data.preprocess import standardised
 
-__all__ = ["BUILTIN", "breast_cancer", "diabetes", "digits", "digits_pairs", "digits_ten"]
+__all__ = [
+    "BUILTIN",
+    "BuiltIn",
+    "breast_cancer",
+    "diabetes",
+    "digits",
+    "digits_pairs",
+    "digits_ten",
+]
 
 _WHITE = 16.0  # the largest value of a pixel in scikit-learn's digits
 
 _Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """How a built-in data set is loaded, and its size, known without doing so."""
+
+    load: Callable[[], Dataset]
+    rows: int
+    features: int
 
 
 def breast_cancer() -> Dataset:
@@ -73,14 +91,14 @@ def digits_pairs() -> Dataset:
     return Dataset("digits-pairs", features, _odd(digit), digest_of("digits-pairs", raw, digit))
 
 
-BUILTIN: dict[str, Callable[[], Dataset]] = {
-    "breast_cancer": breast_cancer,
-    "diabetes": diabetes,
-    "digits": digits,
-    "digits-10": digits_ten,
-    "digits-pairs": digits_pairs,
+BUILTIN: dict[str, BuiltIn] = {
+    "breast_cancer": BuiltIn(breast_cancer, 569, 30),
+    "diabetes": BuiltIn(diabetes, 442, 10),
+    "digits": BuiltIn(digits, 1797, 64),
+    "digits-10": BuiltIn(digits_ten, 1797, 64),
+    "digits-pairs": BuiltIn(digits_pairs, 1797, 2144),
 }
-"""The loader of each built-in data set by its name."""
+"""The built-in data sets by name."""
 
 
 def _shipped(loader: str, **options: Any) -> tuple[_Array, _Array]:

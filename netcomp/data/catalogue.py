@@ -45,27 +45,23 @@ class Known:
     digest: str
     rows: int
     features: int
-    labels: str
     origin: str
     below: str = ""
 
 
-def _libsvm(
-    name: str, shape: tuple[int, int], labels: str, size: int, sha256: str, origin: str
-) -> Known:
+def _libsvm(name: str, shape: tuple[int, int], size: int, sha256: str, origin: str) -> Known:
     files = (Remote(_LIBSVM + name, size, sha256),)
-    return Known(name, files, sha256, *shape, labels, origin)
+    return Known(name, files, sha256, *shape, origin)
 
 
 def _mnist(name: str, rows: int, files: tuple[Remote, Remote], digest: str) -> Known:
-    return Known(name, files, digest, rows, 784, "0 … 9", _DIGITS, below="mnist")
+    return Known(name, files, digest, rows, 784, _DIGITS, below="mnist")
 
 
 _SETS: Final = (
     _libsvm(
         "mushrooms",
         (8124, 112),
-        "1, 2",
         887_834,
         "eb26424a54203ca9e8956ff3e5b10e613dfc3587f65d21bdbdbc28020fd995e0",
         _UCI,
@@ -73,7 +69,6 @@ _SETS: Final = (
     _libsvm(
         "a9a",
         (32_561, 123),
-        "-1, 1",
         2_329_875,
         "f5d5ffd8d865ff41328e7ee043e4b020816914ff6843ff15b98905ddbedce906",
         _UCI,
@@ -81,7 +76,6 @@ _SETS: Final = (
     _libsvm(
         "w8a",
         (49_749, 300),
-        "-1, 1",
         3_478_238,
         "6a9fa8fd5f524303240a5db07d4b3d4a51e8b7b4b20a914105d8e3e8c81640f2",
         "J. Platt, LIBSVM's copy; no licence known",
@@ -89,7 +83,6 @@ _SETS: Final = (
     _libsvm(
         "phishing",
         (11_055, 68),
-        "0, 1",
         3_620_168,
         "0cf66ef36604c393da9359b2e5d894a2df8aee31fd184633cefa138add2ef08a",
         _UCI,

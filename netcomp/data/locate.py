@@ -44,7 +44,6 @@ class Place:
     `known` is the published set that the files must be.
     """
 
-    name: str
     paths: tuple[Path, ...] = ()
     known: Known | None = None
 
@@ -87,13 +86,13 @@ def load(name: str, folders: Sequence[Path] = ()) -> Dataset:
 def find(name: str, folders: Sequence[Path] = ()) -> Place:
     """Return what `name` stands for; errors as for `load`, but nothing is read."""
     if needs_no_file(name):
-        return Place(name)
+        return Place()
     known = CATALOGUE.get(name)
     if known is not None and (place := place_of(known, folders)) is not None:
         return place
     for path in candidates(name, folders):
         if path.is_file():
-            return Place(name, _with_labels(path.resolve()), known)
+            return Place(_with_labels(path.resolve()), known)
     if os.sep in name:
         raise DataError(name, "there is no such file")
     raise UnknownDataSet(name, folders)
@@ -109,7 +108,7 @@ def place_of(known: Known, folders: Sequence[Path]) -> Place | None:
         if path is None:
             return None
         paths.append(path.resolve())
-    return Place(known.name, tuple(paths), known)
+    return Place(tuple(paths), known)
 
 
 def _with_labels(path: Path) -> tuple[Path, ...]:
@@ -125,7 +124,7 @@ def _with_labels(path: Path) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=_KEPT)
 def _load_named(name: str) -> Dataset:
-    return BUILTIN[name]() if name in BUILTIN else generated(name)
+    return BUILTIN[name].load() if name in BUILTIN else generated(name)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -73,12 +73,13 @@ def test_labels_must_be_two(labels):
 
 @pytest.mark.parametrize("name", BUILTIN)
 def test_built_in_sets_are_finite_float64(name):
-    """Every built-in set has finite float64 rows, a name and a SHA-256."""
+    """Every built-in set has finite float64 rows, a name, a SHA-256 and the size it is said to."""
     data = load(name)
     assert (data.name, len(data.digest)) == (name, 64)
     assert data.features.dtype == data.targets.dtype == np.float64
     assert np.isfinite(data.features).all()
     assert data.features.shape == (data.targets.size, data.dim)
+    assert (BUILTIN[name].rows, BUILTIN[name].features) == data.features.shape
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "diabetes"])

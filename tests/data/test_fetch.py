@@ -19,7 +19,7 @@ CONTENT = bytes(range(256)) * 1024
 
 def known(content=CONTENT, url="http://published.invalid/rows", below=""):
     remote = Remote(url, len(content), hashlib.sha256(content).hexdigest())
-    return Known("rows", (remote,), "", 1, 1, "", "", below)
+    return Known("rows", (remote,), "", 1, 1, "", below)
 
 
 @dataclass

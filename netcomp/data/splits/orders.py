@@ -16,12 +16,12 @@ from netcomp.draw import Draw, Purpose
 __all__ = ["Equal", "Shuffled", "Sorted", "equal", "random_order", "shuffled"]
 
 
-def equal(rows: int, workers: int, _draw: Draw | None = None, /) -> Split:
+def equal(rows: int, workers: int) -> Split:
     """Deal the rows in the order of the file; needs no randomness."""
     return dealt(np.arange(rows, dtype=np.int64), workers)
 
 
-def shuffled(rows: int, workers: int, draw: Draw, /) -> Split:
+def shuffled(rows: int, workers: int, draw: Draw) -> Split:
     """Deal the rows in a uniformly random order, the same at every worker."""
     return dealt(random_order(rows, draw), workers)
 
