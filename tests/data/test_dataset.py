@@ -148,9 +148,16 @@ def test_a_path_without_a_file_is_a_data_error(tmp_path):
         load(str(tmp_path / "absent"))
 
 
-def test_importing_is_cheap():
-    """Neither package imports scikit-learn or scipy before they are needed."""
-    code = "import sys, netcomp.data, netcomp.problems; print(*sys.modules)"
+@pytest.mark.parametrize(
+    "used",
+    [
+        "import netcomp.data, netcomp.problems",
+        "from netcomp.cli.data import list_command; list_command()",
+    ],
+)
+def test_importing_and_listing_are_cheap(used):
+    """Neither package imports scikit-learn or scipy before they are needed, nor does a list."""
+    code = f"import sys; {used}; print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
