@@ -12,6 +12,7 @@ their own below benchmarks/.peers, which are kept.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -133,10 +134,13 @@ def main() -> None:
     turns = asked.turns
     if asked.quick:
         names, turns, cases = ["uvloop"], 1, [case for case in cases if case[1] == 1000]
+    load = [os.getloadavg()[0]]
     rows, versions = measure(cases, [peer for peer in PEERS if peer.name in names], turns)
     stalls = [] if asked.quick or asked.cases else [_stall(n, d) for n, d in STALLS]
+    load.append(os.getloadavg()[0])
     results = {
         "machine": describe(),
+        "load": load,
         "peer_versions": versions,
         "rows": rows,
         "stalls": stalls,

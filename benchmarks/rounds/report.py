@@ -18,7 +18,7 @@ _COLUMNS = ("who", "n", "d", "rounds", "rounds_per_second", "bytes_per_second", 
 def page(results: Mapping[str, Any]) -> str:
     """Return the results as Markdown: goals, the table, the fitted slopes."""
     rows = results["rows"]
-    lines = ["# Rounds a second", "", _machine(results["machine"]), "", "## Goals", ""]
+    lines = ["# Rounds a second", "", _machine(results), "", "## Goals", ""]
     lines += ["| n | d | against | goal | figure | verdict |", "|---|---|---|---|---|---|"]
     lines += [_goal(one) for one in results["verdicts"]]
     lines += ["", "## Figures", ""]
@@ -50,11 +50,14 @@ def write(results: Mapping[str, Any], out: Path) -> list[Path]:
     return paths
 
 
-def _machine(machine: Mapping[str, Any]) -> str:
+def _machine(results: Mapping[str, Any]) -> str:
+    machine = results["machine"]
+    turns = max((len(row["turns"]) for row in results["rows"]), default=0)
+    load = " and ".join(f"{one:.1f}" for one in results.get("load", ())) or "unknown"
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['python']}; server in one process,"
-        " all workers in another. Medians over turns taken in one run; other people's work on the"
-        " machine is in them."
+        f" all workers in another. Medians over {turns} turns taken in one run, with a load"
+        f" of {load} before and after: other people's work on the machine is in them."
     )
 
 

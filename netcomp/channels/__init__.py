@@ -1,6 +1,7 @@
 """Channels: how a sequence of vectors becomes the other side's estimates."""
 
-from netcomp.channels.base import Audience, Channel, Heard, Keys, Mean
+from netcomp.channels.audience import Audience, Heard, Mean
+from netcomp.channels.base import Channel, Keys
 from netcomp.channels.dasha import Dasha
 from netcomp.channels.direct import Direct
 from netcomp.channels.error_feedback import ErrorFeedback

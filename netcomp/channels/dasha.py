@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.audience import Audience
+from netcomp.channels.base import Channel, Keys, Spoken
 from netcomp.channels.messages import mean_of, speak
 from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Array, Kind

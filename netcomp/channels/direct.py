@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.audience import Audience
+from netcomp.channels.base import Channel, Keys, Spoken
 from netcomp.channels.messages import mean_of, scaled, speak
 from netcomp.roles import Array, Kind
 

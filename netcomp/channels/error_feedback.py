@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.audience import Audience
+from netcomp.channels.base import Channel, Keys, Spoken
 from netcomp.channels.messages import mean_of, scaled, speak
 from netcomp.roles import Array, Kind
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.audience import Audience
+from netcomp.channels.base import Channel, Keys, Spoken
 from netcomp.channels.messages import mean_of, speak
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError

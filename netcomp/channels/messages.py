@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcomp.channels.base import Audience, Mean
+from netcomp.channels.audience import Audience, Mean
 from netcomp.compressors import All, Chain, Compressor, FloatFormat, Payload
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netcomp.channels.base import Audience, Channel, Keys, Spoken
+from netcomp.channels.audience import Audience
+from netcomp.channels.base import Channel, Keys, Spoken
 from netcomp.channels.messages import after, exactly, opened, speak
 from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Array, Kind

@@ -1,0 +1,70 @@
+"""Whom a receiver hears in one round: each message, or what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netcomp.compressors import Compressor
+from netcomp.draw import Draw
+from netcomp.errors import RemoteProtocolError
+from netcomp.roles import Array, Kind, Message
+
+__all__ = ["Audience", "Heard", "Mean"]
+
+Heard = tuple[Message, Draw]
+"""A received message with the key its sender drew from."""
+
+
+class Mean:
+    """The mean over the senders of messages of one kind, taken in one at a time: O(d) memory.
+
+    `total` has the shape and dtype of `like`; sums run in the order of hearing.
+    """
+
+    def __init__(self, kind: Kind, compressor: Compressor, like: Array, senders: int) -> None:
+        self.kind = kind
+        self.total: Array = np.zeros(like.shape, like.dtype)
+        self._compressor = compressor
+        self._weight = 1.0 / senders
+
+    def hear(self, message: Message, key: Draw) -> None:
+        """Decode a message and add it; raises `RemoteProtocolError` where that cannot be."""
+        self.expect(message.kind)
+        payload = self._compressor.decode(message.parts, self.total.size, key)
+        payload.add_to(self.total, self._weight)
+
+    def expect(self, kind: Kind) -> None:
+        """Raise `RemoteProtocolError` where `kind` is another than that of the messages."""
+        if kind is not self.kind:
+            raise RemoteProtocolError(f"a {kind.name} message where {self.kind.name} belongs")
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a receiver hears in one round: `heard` of `senders`, each present at `share`.
+
+    The sum of what is heard over `senders` is the mean of all of them where everybody
+    speaks. Where each speaks with probability `share`, that sum over `share` is the unbiased
+    estimate of this round's mean, and the plain one what the senders' own states moved by.
+    Messages that were added up as they came are in `mean`, and not in `heard`.
+    """
+
+    heard: Sequence[Heard]
+    senders: int
+    share: float = 1.0
+    mean: Mean | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the first message is; None where nobody spoke."""
+        if self.mean is not None:
+            return self.mean.kind
+        return self.heard[0][0].kind if self.heard else None
+
+    @classmethod
+    def all(cls, heard: Sequence[Heard]) -> Audience:
+        """Return the audience of a round in which every sender speaks."""
+        return cls(heard, len(heard))
