@@ -5,9 +5,10 @@ Server and workers compose their roles from equal plans, so they are exactly the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_type_hints
 
 from netcomp.algorithms.composed import Composition, DownCarries, UpCarries
 from netcomp.algorithms.estimators import read_estimator
@@ -60,9 +61,28 @@ class Plan:
     def of(cls, tree: Mapping[str, Any]) -> Plan:
         """Return the plan that `dataclasses.asdict` made a tree of.
 
-        Raises `TypeError` or `KeyError` for a tree that is none.
+        It may come from a stranger: raises `TypeError` naming the field, or `KeyError`, for a tree
+        that is none, or has a value of another type or a number that is not finite.
         """
-        return cls(**{**tree, "up": SidePlan(**tree["up"]), "down": SidePlan(**tree["down"])})
+        sides = {way: _typed(SidePlan, tree[way], f"{way}.") for way in ("up", "down")}
+        return _typed(cls, {**tree, **sides}, "")
+
+
+T = TypeVar("T")
+
+
+def _typed(kind: Callable[..., T], tree: Mapping[str, Any], where: str) -> T:
+    """Return the dataclass of a tree whose values have the types it declares."""
+    if not isinstance(tree, Mapping):
+        raise TypeError(f"{where.rstrip('.')} is no table")
+    for name, declared in get_type_hints(kind).items():
+        value = tree.get(name)
+        # True and 1 are equal, and so would be the plans: a type is exactly what it is.
+        if name in tree and type(value) is not declared:
+            raise TypeError(f"{where}{name} is no {declared.__name__}: {value!r:.60}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise TypeError(f"{where}{name} is not finite: {value}")
+    return kind(**tree)
 
 
 _DOWN_CARRIES: Final[dict[str, DownCarries]] = {
@@ -106,9 +126,6 @@ def _channel(plan: Plan, side: SidePlan, way: str, *, imports: bool) -> Channel:
     compressor = parse_compressor(side.compressor, field=f"algorithm.{way}", imports=imports)
     plain = parse_compressor("identity", values=plan.values)
     return kind.build(compressor.resolve(plan.dim, plan.workers), plain, side)
-
-
-T = TypeVar("T")
 
 
 def _one_of(known: dict[str, T], name: str, way: str) -> T:

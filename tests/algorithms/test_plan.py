@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict
+from math import inf, nan, pi, sqrt
 
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcomp.algorithms import ALGORITHMS, Plan, StepSize, compose
+from netcomp.algorithms import ALGORITHMS, Plan, StepSize, compose, theory
 from netcomp.compressors import Chain, FloatFormat
 from netcomp.constants import CONSTANTS, Constant, Constants
 from netcomp.errors import MissingConstant, NetcompError, SpecError, UnknownName
@@ -119,13 +120,23 @@ def test_needs_are_what_the_theorem_asks_for(name):
 
 @pytest.mark.parametrize("name", [name for name in ALGORITHMS.names() if not has_theorem(name)])
 def test_without_a_theorem_the_first_step_is_a_guess(name):
-    """1/(L_max(1 + 2ω_up/n)(1 + 2ω_dwn)); "theory" is refused, and L_max asked for by name."""
+    """1/(L_max((1 + 2ω_up/n)(1 + 2ω_dwn) + r_up + r_dwn)); "theory" is refused, L_max asked for.
+
+    r = √(1−δ)/(1 − √(1−δ)) of a contractive compressor; one sign of 30 keeps 2/π, not 1/30.
+    """
     made = plan(name)
-    parts = compose(made)
-    up = 0.0 if parts.up.compressor.omega(30) is None else parts.up.compressor.omega(30)
-    down = 0.0 if name == "core" else parts.down.compressor.omega(30) or 0.0
-    shared = 1 if parts.up.compressor.shared else 4
-    assert 1 / (2.0 * (1 + 2 * up / shared) * (1 + 2 * down)) == pytest.approx(made.gamma)
+    up, down = (part.compressor for part in (compose(made).up, compose(made).down))
+    shared = 1 if up.shared else 4
+    forwarded = name == "core"  # downlink it compresses nothing again
+    lost = 0.0 if forwarded else down.omega(30) or 0.0
+    noise = (1 + 2 * (up.omega(30) or 0.0) / shared) * (1 + 2 * lost)
+    kept = [
+        sqrt(1 - (2 / pi if name == "signsgd-ef" else one.delta(30)))
+        for one in (up, down)
+        if one.omega(30) is None
+    ]
+    late = sum(root / (1 - root) for root in kept)
+    assert 1 / (2.0 * (noise + late)) == pytest.approx(made.gamma)
     for multiple in ("theory", "0.5*theory"):
         with pytest.raises(SpecError, match="give a number") as caught:
             plan(name, step_size=StepSize.parse(multiple))
@@ -138,7 +149,9 @@ def test_without_a_theorem_the_first_step_is_a_guess(name):
 def test_neolithic_guesses_only_unasked():
     """Where its constants lack, no step size asked for is the guess, "theory" the error."""
     few = smooth(1.0, 2.0)
-    assert 1 / 2.0 == plan("neolithic", constants=few).gamma
+    kept = sqrt((1 - 2 / 30) ** 4)  # of top-2, four times
+    late = 2 * kept / (1 - kept)
+    assert 1 / (2.0 * (1 + late)) == pytest.approx(plan("neolithic", constants=few).gamma)
     with pytest.raises(MissingConstant):
         plan("neolithic", constants=few, step_size=StepSize())
     with pytest.raises(SpecError) as caught:
@@ -172,7 +185,12 @@ REFUSED = [
     ("diana", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
     ("dcgd", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
     ("m3", {"up": "top-k:3"}, "algorithm.up", "needs an unbiased compressor"),
-    ("marina", {"up": "perm-k"}, "algorithm.up", "is for independent compressors"),
+    (
+        "pp-marina",
+        {"up": "perm-k", "step_size": StepSize()},
+        "algorithm.up",
+        "is for independent compressors",
+    ),
     ("dcgd", {"up": "perm-k"}, "algorithm.up", "is for independent compressors"),
     ("m3", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
     ("marina-p", {"down": "top-k:3"}, "algorithm.down", "needs an unbiased compressor"),
@@ -342,6 +360,61 @@ def test_a_plan_from_a_stranger_is_refused(path, value):
     (tree[table] if table else tree)[key] = value
     with pytest.raises(NetcompError):
         compose(Plan.of(tree))
+
+
+WRONG_TYPES = [
+    *(("dim", value) for value in (30.0, "30", True, None, [30])),
+    *(("gamma", value) for value in (1, "0.1", None, nan, inf, {})),
+    *(("up.p", value) for value in ("0.1", True, -inf)),
+    *(("up.compressor", 3), ("up.opens_whole", 1), ("down.reset", 1.5), ("name", b"marina")),
+    *(("up", ["rand-k"]), ("down", None), ("roles", None), ("groups", "4")),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG_TYPES)
+def test_a_plan_with_a_value_of_another_type_is_refused_by_name(path, value):
+    """A hostile server's plan is a TypeError that names the field, before anything is composed."""
+    tree = asdict(plan("marina"))
+    table, _, key = path.rpartition(".")
+    (tree[table] if table else tree)[key] = value
+    with pytest.raises(TypeError, match=f"^{path} is no"):
+        Plan.of(tree)
+
+
+def test_a_plan_has_only_the_types_it_declares_whatever_a_user_gives():
+    """Whole numbers where fractions are meant become fractions: else a worker would refuse them."""
+    made = plan("marina", up_p=1, step_size=StepSize(1, of_theory=False), server_momentum=0)
+    assert made == Plan.of(asdict(made))
+
+
+def test_what_a_downlink_carries_makes_room_for_a_compressor():
+    """An uncompressed downlink takes a compressor where it carries updates: another method."""
+    made = plan("gd", down="top-k:3", down_carries="update")
+    assert ("top-k:k=3+f32", "update") == (made.down.compressor, made.down.carries)
+    with pytest.raises(SpecError, match="sends it uncompressed"):
+        plan("gd", down="top-k:3", down_carries="model")
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_marina_with_perm_k_has_a_step(n):
+    """With d ≥ n, p = 1/n and 1/(L + L_±√(n − 1)); of equal functions it is gd's."""
+    constants = smooth(*[2.0] * n, L=1.4, L_pm=0.3, mu=0.1)
+    made = plan("marina", n=n, up="perm-k", constants=constants)
+    assert (1 / n, 1 / (1.4 + 0.3 * sqrt(n - 1))) == pytest.approx((made.up.p, made.gamma))
+    pl = plan("marina", n=n, up="perm-k", constants=constants, preset="pl").gamma
+    assert min(1 / (1.4 + 0.3 * sqrt(2 * (n - 1))), 1 / (0.2 * n)) == pytest.approx(pl)
+    equal = smooth(*[2.0] * n, L=1.4, L_pm=0.0)
+    assert 1 / 1.4 == pytest.approx(plan("marina", n=n, up="perm-k", constants=equal).gamma)
+
+
+def test_neolithic_has_its_theorem_with_a_quantizer():
+    """Two messages of natural each way leave θ = 4(1/8)² = 1/16, and the step is eq. (52)'s."""
+    choice = {"up": "fcc:r=2(natural)", "down": "fcc:r=2(natural)", "step_size": StepSize()}
+    made = plan("neolithic", oracle="accumulate:r=2,b=10%", **choice)
+    expected = theory.neolithic_step(
+        L=2.0, delta=7 / 8, R=2, sigma_sq=0.5, b_sq=0.1, Delta=4.0, K=4999, n=4
+    )
+    assert expected == pytest.approx(made.gamma)
 
 
 def test_a_tree_that_is_no_plan_is_a_type_or_key_error():
