@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from netcomp.algorithms import theory
 from netcomp.algorithms.checks import refuse_nonsense
 from netcomp.algorithms.choice import Choice, SideChoice
 from netcomp.algorithms.estimators import read_estimator
+from netcomp.algorithms.guess import first_guess
 from netcomp.algorithms.participation import read_participation
 from netcomp.algorithms.parts import channel_kind
 from netcomp.algorithms.plan import Plan, SidePlan, compose
@@ -21,6 +22,8 @@ from netcomp.constants import Constants
 from netcomp.errors import MissingConstant, SpecError
 
 __all__ = ["Algorithm", "Regime", "Rule", "Side"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Side:
 class Algorithm:
     """`theorem` names what the rules come from, `needs` the constants they ask for.
 
-    Without `gamma` there is no theorem's step: a run is given a number, or takes `_guess`.
+    Without `gamma` there is no theorem's step: a run is given a number, or takes `first_guess`.
     `regimes` are schedules by name that bring their own step, `presets` the rules of published
     programs where they differ from the papers'.
     """
@@ -72,14 +75,13 @@ class Algorithm:
     oracle: str = "full"
     participation: str = "all"
     regimes: Mapping[str, Callable[[Setting], Regime]] = field(default_factory=dict)
-    regime: str | None = None
     presets: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     reduces: bool = True
     """Whether it is gd where nothing is compressed, gradients are full and everybody is there."""
     roles: str = ""
     """Hand-written roles, by the name of an entry point of `netcomp.roles` or module:Name."""
     guesses: bool = False
-    """Whether a run that asks for no step takes `_guess` where the theorem's constants lack."""
+    """Whether a run that asks for no step takes `first_guess` where the theorem lacks something."""
 
     def plan(
         self,
@@ -94,8 +96,8 @@ class Algorithm:
         Raises `SpecError` naming the field, `MissingConstant` where the theorem lacks one.
         """
         self._check(choice)
-        up = self._compressor("up", self.up, choice.up, choice.values).resolve(d, n)
-        down = self._compressor("down", self.down, choice.down, choice.values).resolve(d, n)
+        up = self._compressor("up", choice).resolve(d, n)
+        down = self._compressor("down", choice).resolve(d, n)
         smallest = min(rows, default=0)
         setting = Setting(
             by=f"{self.name} ({self.theorem})" if self.theorem else self.name,
@@ -123,9 +125,9 @@ class Algorithm:
             down=self._side("down", setting, choice.down),
             values=choice.values,
             groups=setting.groups,
-            gamma=regime.gamma,
+            gamma=float(regime.gamma),
             beta=setting.beta,
-            heavy=self.heavy if choice.server_momentum is None else choice.server_momentum,
+            heavy=float(_or(choice.server_momentum, self.heavy)),
             oracle=str(setting.estimator),
             participation=str(setting.participation),
             schedule=regime.schedule,
@@ -171,8 +173,6 @@ class Algorithm:
     def _regime(self, choice: Choice, gamma: Any, setting: Setting) -> Regime:
         """Return step, schedule and average: a theorem's regime, or what is chosen."""
         step, name = choice.step_size, choice.schedule
-        if name is None and step is None and choice.average is None:
-            name = self.regime
         if name is not None and name in self.regimes:
             regime = self.regimes[name](setting)
             average = _or(choice.average, regime.average)
@@ -202,7 +202,7 @@ class Algorithm:
                 else (f"no theorem gives {self.name} a step size")
             )
             raise SpecError("algorithm.step_size", f"{reason}: give a number")
-        return _guess(setting)
+        return first_guess(setting)
 
     def _recomposed(self, way: str, choice: Choice) -> bool:
         side, chosen = (self.up, choice.up) if way == "up" else (self.down, choice.down)
@@ -224,16 +224,17 @@ class Algorithm:
             reset=side.reset if chosen.reset is None else chosen.reset,
         )
 
-    def _compressor(self, way: str, side: Side, chosen: SideChoice, values: str) -> Compressor:
-        uncompressed = side.default is None and chosen.channel in (None, side.channel)
-        if chosen.compressor is not None and uncompressed and not self.free:
+    def _compressor(self, way: str, choice: Choice) -> Compressor:
+        side, chosen = (self.up, choice.up) if way == "up" else (self.down, choice.down)
+        own = side.default is None and not self._recomposed(way, choice)
+        if chosen.compressor is not None and own and not self.free:
             raise SpecError(
                 f"algorithm.{way}",
                 f"{self.name} sends it uncompressed, so {chosen.compressor!r} has no place;"
-                f" algorithm.{way}.channel makes it another algorithm",
+                f" algorithm.{way}.channel or .carries makes it another algorithm",
             )
         text = chosen.compressor or side.default or "identity"
-        return parse_compressor(text, values=values, field=f"algorithm.{way}", imports=True)
+        return parse_compressor(text, values=choice.values, field=f"algorithm.{way}", imports=True)
 
     @property
     def free(self) -> bool:
@@ -294,16 +295,6 @@ USUAL: Mapping[str, Mapping[str, Mapping[str, Rule]]] = {
 """What a channel's parameters are where neither user nor entry says."""
 
 
-def _guess(s: Setting) -> float:
-    """Return a first step where no theorem has one: 1/L_max, less for what compression adds.
-
-    An unbiased C adds ω‖v‖² of variance, and n independent ones ω/n; tune from there.
-    """
-    up, down = s.up.omega(s.d) or 0.0, s.down.omega(s.d) or 0.0
-    up = up if s.up.shared or s.up.correlated else up / s.n
-    return 1.0 / (s.constant("L_max") * (1.0 + 2.0 * up) * (1.0 + 2.0 * down))
-
-
 def _number(rule: Rule | float | None, setting: Setting) -> float:
     """Return a rule's value or the number, 1 where there is neither.
 
@@ -314,7 +305,7 @@ def _number(rule: Rule | float | None, setting: Setting) -> float:
     return float(rule(setting) if callable(rule) else rule)
 
 
-def _or(given: str | None, usual: str) -> str:
+def _or(given: T | None, usual: T) -> T:
     return usual if given is None else given
 
 

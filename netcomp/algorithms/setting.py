@@ -52,7 +52,23 @@ class Setting:
                 f"{self.by} is for independent compressors, which those of {self.up} are not;"
                 " give every parameter and a numeric step size to run it all the same",
             )
+        return self.omega_each_up
+
+    @property
+    def omega_each_up(self) -> float:
+        """ω of one worker's compressor, however it depends on the others'; raises `SpecError`."""
         return self._known(self.up.omega(self.d), "up", self.up, "an unbiased")
+
+    @property
+    def theta_up(self) -> float:
+        """θ of the n uplink compressors as a collection; raises `SpecError` where it is biased."""
+        theta = self.up.theta(self.d, self.n, "independent")
+        return self._known(theta, "up", self.up, "an unbiased")
+
+    @property
+    def written_up(self) -> float:
+        """How many workers write each coordinate of the uplink on average, of perm-k all alike."""
+        return self.n * self.density_up / self.d
 
     @property
     def density_up(self) -> float:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netcomp.algorithms import ALGORITHMS, Choice, compose, theory
 from netcomp.compressors import parse_compressor
+from netcomp.draw import Draw
 from support.cases import smooth
 from support.simulate import chosen
 
@@ -66,6 +67,35 @@ def test_numbers_by_hand():
         L=1, L_A=2, L_B=3, L_max=1, omega_P=2, theta=1, omega_D=3, p_P=0.5, p_D=0.25, beta=0.5, n=4
     )
     assert isclose(1 / (1 + sqrt(288 * (8 * 9 + 12 * 4 + 9 * 1))), step)
+
+
+def test_m3_under_pl_is_its_minimum_of_four():
+    """Thm E.8: the root with 1536, else what the slowest term of Ψ allows (κ, ρ and τ, η and ν)."""
+    case = {"L": 1, "L_A": 2, "L_B": 3, "L_max": 1, "omega_P": 2, "theta": 1, "omega_D": 3, "n": 4}
+    # With b, a and m of `test_numbers_by_hand`.
+    root = theory.m3_pl_step(**case, mu=1e-9, p_P=0.5, p_D=0.25, beta=0.5)
+    assert isclose(1 / (1 + sqrt(1536 * (8 * 9 + 12 * 4 + 9 * 1))), root)
+    for p_P, p_D, beta, least in ((0.5, 1, 1, 0.25), (1, 0.3, 1, 0.15), (1, 1, 0.2, 0.05)):
+        step = theory.m3_pl_step(**case, mu=1e9, p_P=p_P, p_D=p_D, beta=beta)
+        assert isclose(least / 1e9, step)
+
+
+@pytest.mark.parametrize(("d", "n"), [(8, 4), (9, 4), (2, 6), (3, 7), (1, 5)])
+def test_perm_k_spreads_as_its_theorem_says(d, n):
+    """E‖(1/n) Σ C_i(a_i) − ā‖² = B((1/n) Σ‖a_i‖² − ‖ā‖²): exact, so the mean of draws is near.
+
+    4,000 draws; the bound is six standard errors of their mean.
+    """
+    vectors = np.random.default_rng(d + n).normal(size=(n, d))
+    mean = vectors.mean(axis=0)
+    c = parse_compressor("perm-k+f64").resolve(d, n)
+    found = []
+    for t in range(4000):
+        said = [c.compress(a, Draw(1, t, worker=i)).dense() for i, a in enumerate(vectors)]
+        found.append(np.sum((np.mean(said, axis=0) - mean) ** 2))
+    written = n * c.density(d) / d
+    expected = theory.perm_k_spread(n, written) * (np.sum(vectors**2) / n - mean @ mean)
+    assert abs(np.mean(found) - expected) <= 6 * np.std(found) / sqrt(4000)
 
 
 @seeded

@@ -24,14 +24,20 @@ def _ef21_p_gamma(s: Setting) -> float:
     return theory.ef21_step(s.constant("L"), s.constant("L"), s.delta_down)
 
 
+def _pl_gamma(s: Setting) -> float:
+    L, L_rms, mu = (s.constant(name) for name in ("L", "L_rms", "mu"))
+    return theory.ef21_pl_step(L, L_rms, mu, s.delta_up)
+
+
 EF21 = Algorithm(
     name="ef21",
     summary="contractive compression of the change since what the server knows",
     source="arXiv 2106.05203; NEOLITHIC Table 1",
-    theorem="Thm 1: γ = 1/(L + L_rms √(β/θ)), θ = 1 − √(1−δ), β = (1−δ)/θ",
+    theorem="Thm 1: γ = 1/(L + L_rms √(β/θ)), θ = 1 − √(1−δ), β = (1−δ)/θ; preset pl: Thm 2",
     needs=("L", "L_rms"),
     up=Side("memory", "top-k:k=5%", alpha=1.0, opens_whole=True),
     gamma=lambda s: theory.ef21_step(s.constant("L"), s.constant("L_rms"), s.delta_up),
+    presets={"pl": {"gamma": _pl_gamma}},
 )
 
 EF21_P = Algorithm(

@@ -8,7 +8,8 @@ ec-sgd (mem-sgd): Beznosikov et al. Algorithm 1, NEOLITHIC Algorithm 3, which ca
 signsgd-ef: the same with the scaled sign (NEOLITHIC §1.2, 1-bit SGD). double-squeeze
 (dist-ef-sgd): both directions compress with an error of their own. neolithic: NEOLITHIC
 Algorithm 2, double-squeeze with R messages of FCC each way and R accumulated gradients; an
-unbiased compressor enters scaled by 1/(1 + ω) (Cor. 3), as `rand-k:…,scaled=no` is.
+unbiased compressor enters scaled by 1/(1 + ω) (Cor. 3), as `rand-k:…,scaled=no` is. Its default
+is that of the paper's experiments, tuned: no R with which top-k still saves has θ < 1.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ NEOLITHIC = Algorithm(
     name="neolithic",
     summary="error feedback both ways, R residual messages and R gradients a round",
     source="NEOLITHIC Alg. 2",
-    theorem="Thm 3, eq. (52): γ from L_max, σ², b², Δ, δ, R and the number of rounds",
+    theorem="Thm 3, eq. (52): γ from L_max, σ², b², Δ, δ, R and rounds; not for the defaults' θ",
     needs=("L_max", "sigma_sq", "b_sq", "Delta"),
     up=Side("error-feedback", "fcc:r=4(top-k:k=5%)"),
     down=Side("error-feedback", "fcc:r=4(top-k:k=5%)", carries="update"),

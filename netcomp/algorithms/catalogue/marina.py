@@ -11,7 +11,8 @@ Learning with Compression", ICML 2021, Algorithm 1:
 
 Algorithm 2 (vr-marina): the change is that of a minibatch of b' at both points. Algorithm 3
 (online): ∇f_i is that of a minibatch of b throughout. Algorithm 4 (pp-marina): where c_k = 0
-only r drawn workers send, and the mean is over them.
+only r drawn workers send, and the mean is over them. With perm-k uplink marina has the step of
+R. Szlendak, A. Tyurin, P. Richtárik, arXiv 2110.03300, which is not in the five papers.
 
 Difference: the server takes step 7 itself and broadcasts x^{k+1} in place of g^k, the same
 d floats. g⁰ is sent in full and counted.
@@ -19,60 +20,21 @@ d floats. g⁰ is sent in full and counted.
 
 from __future__ import annotations
 
-from netcomp.algorithms import theory
+from netcomp.algorithms.catalogue import marina_rules as rules
 from netcomp.algorithms.entry import Algorithm, Side
-from netcomp.algorithms.rules import By
-from netcomp.algorithms.setting import Setting
 
 __all__ = ["ENTRIES"]
-
-
-_p = By(theory.marina_probability, "density_up", "omega_up", "d")
-
-
-def _p_vr(s: Setting) -> float:
-    """Return p = min{marina's p, b'/(m + b')}; with `whole`, its b for m (MARINA Cor. 3.1, 3.2)."""
-    return theory.vr_marina_probability(_p(s), s.b, s.whole or s.m)
-
-
-def _p_pp(s: Setting) -> float:
-    """Return p = marina's p times r/n, at most 1 (MARINA Cor. 4.1)."""
-    return min(1.0, theory.pp_marina_probability(_p(s), s.r, s.n))
-
-
-def _variance(s: Setting) -> float:
-    # All m rows have no sampling error (the remark under Assumption 3.1).
-    return 0.0 if s.whole is None and s.b == s.m else s.constant("calL")
-
-
-def _vr_gamma(s: Setting) -> float:
-    return theory.vr_marina_step(s.constant("L_rms"), _variance(s), s.omega_up, s.p_up, s.n, s.b)
-
-
-def _vr_pl_gamma(s: Setting) -> float:
-    L, mu = s.constant("L_rms"), s.constant("mu")
-    return theory.vr_marina_pl_step(L, _variance(s), mu, s.omega_up, s.p_up, s.n, s.b)
-
-
-def _pl_gamma(s: Setting) -> float:
-    L, mu = s.constant("L_rms"), s.constant("mu")
-    return theory.marina_pl_step(L, mu, s.omega_up, s.p_up, s.n)
-
-
-def _pp_pl_gamma(s: Setting) -> float:
-    L, mu = s.constant("L_rms"), s.constant("mu")
-    return theory.pp_marina_pl_step(L, mu, s.omega_up, s.p_up, s.r)
-
 
 MARINA = Algorithm(
     name="marina",
     summary="rarely full gradients, else compressed gradient changes",
     source="MARINA Alg. 1",
-    theorem="Thm 2.1: p = ζ_Q/d, γ = 1/(L_rms(1 + √((1−p)ω/(pn)))); preset pl: Thm 2.2",
+    theorem="Thm 2.1: p = ζ_Q/d, γ = 1/(L_rms(1 + √((1−p)ω/(pn)))); preset pl: Thm 2.2"
+    "; perm-k: arXiv 2110.03300",
     needs=("L_rms",),
-    up=Side("marina", "rand-k:k=5%", p=_p),
-    gamma=lambda s: theory.marina_step(s.constant("L_rms"), s.omega_up, s.p_up, s.n),
-    presets={"pl": {"gamma": _pl_gamma}},
+    up=Side("marina", "rand-k:k=5%", p=rules.p),
+    gamma=rules.gamma,
+    presets={"pl": {"gamma": rules.pl_gamma}},
 )
 
 VR_MARINA = Algorithm(
@@ -82,10 +44,10 @@ VR_MARINA = Algorithm(
     theorem="Thm 3.1: p = min{ζ_Q/d, b'/(m+b')}, γ = 1/(L+√((1−p)/(pn) (ωL²+(1+ω)ℒ²/b')))"
     "; preset pl: Thm D.2",
     needs=("L_rms", "calL"),
-    up=Side("marina", "rand-k:k=5%", p=_p_vr),
+    up=Side("marina", "rand-k:k=5%", p=rules.p_vr),
     oracle="two-point:b=1%",
-    gamma=_vr_gamma,
-    presets={"pl": {"gamma": _vr_pl_gamma}},
+    gamma=rules.vr_gamma,
+    presets={"pl": {"gamma": rules.vr_pl_gamma}},
 )
 
 VR_MARINA_ONLINE = Algorithm(
@@ -94,9 +56,9 @@ VR_MARINA_ONLINE = Algorithm(
     source="MARINA Alg. 3",
     theorem="Thm 3.2: p = min{ζ_Q/d, b'/(b+b')}, γ as vr-marina",
     needs=("L_rms", "calL"),
-    up=Side("marina", "rand-k:k=5%", p=_p_vr),
+    up=Side("marina", "rand-k:k=5%", p=rules.p_vr),
     oracle="two-point:b=1%,whole=20%",
-    gamma=_vr_gamma,
+    gamma=rules.vr_gamma,
 )
 
 PP_MARINA = Algorithm(
@@ -105,11 +67,11 @@ PP_MARINA = Algorithm(
     source="MARINA Alg. 4",
     theorem="Thm 4.1: p = ζ_Q r/(dn), γ = 1/(L_rms(1 + √((1−p)(1+ω)/(pr)))); preset pl: Thm E.2",
     needs=("L_rms",),
-    up=Side("marina", "rand-k:k=5%", p=_p_pp),
+    up=Side("marina", "rand-k:k=5%", p=rules.p_pp),
     oracle="two-point",
     participation="uniform:r=2",
-    gamma=lambda s: theory.pp_marina_step(s.constant("L_rms"), s.omega_up, s.p_up, s.r),
-    presets={"pl": {"gamma": _pp_pl_gamma}},
+    gamma=rules.pp_gamma,
+    presets={"pl": {"gamma": rules.pp_pl_gamma}},
 )
 
 ENTRIES = (MARINA, VR_MARINA, VR_MARINA_ONLINE, PP_MARINA)

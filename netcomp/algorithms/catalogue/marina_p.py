@@ -16,6 +16,8 @@ z_i with a coin of its own (l. 9–15).
 
 from __future__ import annotations
 
+from typing import Any
+
 from netcomp.algorithms import theory
 from netcomp.algorithms.entry import Algorithm, Side
 from netcomp.algorithms.rules import By
@@ -50,19 +52,26 @@ def _m3_gamma(s: Setting) -> float:
     own = (s.p_up, s.p_down, s.beta) == (1 / s.n, 1 / s.n, s.n ** (-2 / 3))
     if _is_theorem_5_1(s) and own:
         return theory.m3_step_perm_k(L, L_A, L_B, L_max, s.n)
-    return theory.m3_step(
-        L=L,
-        L_A=L_A,
-        L_B=L_B,
-        L_max=L_max,
-        omega_P=s.omega_down,
-        theta=s.theta,
-        omega_D=s.omega_up,
-        p_P=s.p_down,
-        p_D=s.p_up,
-        beta=s.beta,
-        n=s.n,
-    )
+    return theory.m3_step(L=L, L_A=L_A, L_B=L_B, L_max=L_max, **_m3_numbers(s))
+
+
+def _m3_pl_gamma(s: Setting) -> float:
+    L, L_A, L_B, L_max = (s.constant(name) for name in ("L", "L_A", "L_B", "L_max"))
+    mu = s.constant("mu")
+    return theory.m3_pl_step(L=L, L_A=L_A, L_B=L_B, L_max=L_max, mu=mu, **_m3_numbers(s))
+
+
+def _m3_numbers(s: Setting) -> dict[str, Any]:
+    """Return what Theorems E.1 and E.8 ask for besides the constants."""
+    return {
+        "omega_P": s.omega_down,
+        "theta": s.theta,
+        "omega_D": s.omega_up,
+        "p_P": s.p_down,
+        "p_D": s.p_up,
+        "beta": s.beta,
+        "n": s.n,
+    }
 
 
 def _pl_gamma(s: Setting) -> float:
@@ -92,7 +101,8 @@ M3 = Algorithm(
     name="m3",
     summary="marina-p down, momentum, marina up",
     source="MARINA-P Alg. 2",
-    theorem="Thm 5.1 for perm-k down and rand-k:k=d/n up, else Thm E.1 with Cor. E.2",
+    theorem="Thm 5.1 for perm-k down and rand-k:k=d/n up, else Thm E.1 with Cor. E.2"
+    "; preset pl: Thm E.8",
     needs=("L", "L_A", "L_B", "L_max"),
     down=Side(
         "marina",
@@ -103,6 +113,7 @@ M3 = Algorithm(
     up=Side("marina", "rand-k:k=d/n", p=By(theory.marina_p_probability, "omega_up")),
     beta=_m3_beta,
     gamma=_m3_gamma,
+    presets={"pl": {"gamma": _m3_pl_gamma}},
 )
 
 ENTRIES = (MARINA_P, M3)

@@ -29,15 +29,19 @@ DIANA = Algorithm(
     name="diana",
     summary="compresses the difference of each gradient to a learned shift",
     source="arXiv 1901.09269; MARINA §5, A.1.2",
-    theorem="α = 1/(1+ω), γ = 1/(10 L_max √(1+ω/n) (2+ω))",
+    theorem="α = 1/(1+ω), γ = 1/(10 L_max √(1+ω/n) (2+ω))"
+    "; preset strongly-convex: arXiv 1905.11261",
     needs=("L_max",),
     up=Side("memory", "rand-k:k=5%", alpha=By(theory.diana_alpha, "omega_up")),
     gamma=lambda s: theory.diana_step(s.constant("L_max"), s.omega_up, s.n),
     presets={
+        "strongly-convex": {
+            "gamma": lambda s: theory.diana_convex_step(s.constant("L_max"), s.omega_up, s.n)
+        },
         "mcm-program": {
             "alpha_up": By(theory.program_alpha, "omega_up"),
             "gamma": lambda s: theory.gd_step(s.constant("L_max")),
-        }
+        },
     },
 )
 

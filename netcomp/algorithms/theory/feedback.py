@@ -7,7 +7,10 @@ import math
 __all__ = [
     "ec_sgd_kappa",
     "ec_sgd_step",
+    "ef21_delay",
+    "ef21_pl_step",
     "ef21_step",
+    "ef21_theta",
     "neolithic_messages",
     "neolithic_step",
 ]
@@ -33,9 +36,24 @@ def ef21_step(L: float, L_tilde: float, delta: float) -> float:
     EF21: P. Richtárik, I. Sokolov, I. Fatkhullin, arXiv 2106.05203, Theorem 1; L̃ = √(mean
     L_i²). With L̃ = L it is the step of EF21-P (Gruntkowska et al., arXiv 2209.15218).
     """
-    theta = 1.0 - math.sqrt(1.0 - delta)
-    beta = (1.0 - delta) / theta
-    return 1.0 / (L + L_tilde * math.sqrt(beta / theta))
+    return 1.0 / (L + L_tilde * ef21_delay(delta))
+
+
+def ef21_pl_step(L: float, L_tilde: float, mu: float, delta: float) -> float:
+    """Return min{1/(L + L̃ √(2β/θ)), θ/(2μ)}: EF21 under PŁ (arXiv 2106.05203, Theorem 2)."""
+    slow = 1.0 / (L + L_tilde * math.sqrt(2.0) * ef21_delay(delta))
+    return min(slow, ef21_theta(delta) / (2.0 * mu))
+
+
+def ef21_theta(delta: float) -> float:
+    """Return θ = 1 − √(1−δ) (arXiv 2106.05203, Theorem 1)."""
+    # δ/(1 + √(1−δ)): nothing cancels for a small δ.
+    return delta / (1.0 + math.sqrt(1.0 - delta))
+
+
+def ef21_delay(delta: float) -> float:
+    """Return √(β/θ) of `ef21_step`, √(1−δ)/(1 − √(1−δ)): about 2/δ − 1, and 0 for δ = 1."""
+    return math.sqrt(1.0 - delta) / ef21_theta(delta)
 
 
 def neolithic_messages(

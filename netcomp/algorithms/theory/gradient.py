@@ -11,6 +11,7 @@ __all__ = [
     "dasha_step",
     "dcgd_step",
     "diana_alpha",
+    "diana_convex_step",
     "diana_step",
     "dore_fraction",
     "gd_step",
@@ -52,6 +53,15 @@ def diana_step(L: float, omega: float, n: int) -> float:
     `vr_diana_step` with m = b, which MARINA A.1.2 uses in its experiments. L bounds every L_i.
     """
     return vr_diana_step(L, omega, n, 1, 1)
+
+
+def diana_convex_step(L: float, omega: float, n: int) -> float:
+    """Return 1/(L(1 + 6ω/n)): DIANA for strongly convex f and convex f_i, full gradients.
+
+    E. Gorbunov, F. Hanzely, P. Richtárik, arXiv 1905.11261, with σ² = (1/n) Σ‖h_i − ∇f_i(x*)‖² and
+    M = 4ω/(nα): E V shrinks by max{1 − γμ, 1 − α/2}, V = ‖x − x*‖² + Mγ²σ². L bounds every L_i.
+    """
+    return 1.0 / (L * (1.0 + 6.0 * omega / n))
 
 
 def vr_diana_step(L: float, omega: float, n: int, m: int, b: int) -> float:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 __all__ = [
+    "marina_correlated_pl_step",
+    "marina_correlated_step",
     "marina_pl_step",
     "marina_probability",
     "marina_step",
+    "perm_k_spread",
     "pp_marina_pl_step",
     "pp_marina_probability",
     "pp_marina_step",
@@ -49,6 +52,37 @@ def marina_pl_step(L_rms: float, mu: float, omega: float, p: float, n: int) -> f
     """Return min{1/(L(1 + √(2(1−p)ω/(pn)))), p/(2μ)}: under PŁ (MARINA Thm 2.2)."""
     step = 1.0 / (L_rms * (1.0 + math.sqrt(2.0 * (1.0 - p) * omega / (p * n))))
     return min(step, p / (2.0 * mu))
+
+
+def perm_k_spread(n: int, written: float) -> float:
+    """Return B = (n − q)/(q(n − 1)): perm-k whose every coordinate q of n workers write.
+
+    For d ≥ n, q = 1 and B = 1: a coordinate of (1/n) Σ C_i(a_i) is that of one a_i drawn
+    uniformly, so E‖(1/n) Σ C_i(a_i) − ā‖² = (1/n) Σ‖a_i‖² − ‖ā‖² (R. Szlendak, A. Tyurin,
+    P. Richtárik, arXiv 2110.03300: the AB inequality with A = B = 1). For d < n it is the mean of
+    q drawn without replacement, whose variance is B times that one's.
+    """
+    return (n - written) / (written * (n - 1.0)) if n > 1 else 0.0
+
+
+def marina_correlated_step(
+    L: float, L_rms: float, L_pm: float, theta: float, spread: float, p: float
+) -> float:
+    """Return 1/(L + √((1−p)/p (θL_rms² + B L_±²))): MARINA with perm-k uplink.
+
+    R. Szlendak, A. Tyurin, P. Richtárik, arXiv 2110.03300, their MARINA theorem, with A = B + θ:
+    θ is 0 for perm-k and what a quantizer after it adds, L_± the Hessian variance (Definition 2
+    there), and √(mean L_i²) bounds its L_+. Not in the five papers.
+    """
+    return 1.0 / (L + math.sqrt((1.0 - p) / p * (theta * L_rms**2 + spread * L_pm**2)))
+
+
+def marina_correlated_pl_step(
+    L: float, L_rms: float, L_pm: float, mu: float, theta: float, spread: float, p: float
+) -> float:
+    """Return the same under PŁ: 2(1−p) under the root and at most p/(2μ), as MARINA Thm 2.2."""
+    root = math.sqrt(2.0 * (1.0 - p) / p * (theta * L_rms**2 + spread * L_pm**2))
+    return min(1.0 / (L + root), p / (2.0 * mu))
 
 
 def vr_marina_step(

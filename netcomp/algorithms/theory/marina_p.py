@@ -6,6 +6,7 @@ import math
 
 __all__ = [
     "m3_momentum",
+    "m3_pl_step",
     "m3_step",
     "m3_step_perm_k",
     "marina_p_pl_step",
@@ -78,7 +79,51 @@ def m3_step(
 
     Every coefficient is at most what Thm 5.1's 34 allows in its case.
     """
+    drift = _m3_drift(L_A, L_B, L_max, omega_P, theta, omega_D, p_P, p_D, beta, n)
+    return 1.0 / (L + math.sqrt(288.0 * drift))
+
+
+def m3_pl_step(
+    *,
+    L: float,
+    L_A: float,
+    L_B: float,
+    L_max: float,
+    mu: float,
+    omega_P: float,
+    theta: float,
+    omega_D: float,
+    p_P: float,
+    p_D: float,
+    beta: float,
+    n: int,
+) -> float:
+    """Return the step of M3 under PŁ (MARINA-P Thm E.8).
+
+    min{1/(L + √(1536 (b L_B² + a L_A² + m L_max²))), p_P/(2μ), p_D/(2μ), β/(4μ)} with the b, a
+    and m of `m3_step`. The second line of the condition is illegible in extraction. It follows
+    from the proof, whose last display but one shrinks the terms of Ψ by 1 − p_D/2 (κ),
+    1 − β/4 (η, ν) and 1 − p_P/2 (ρ, τ) where the claim needs 1 − γμ.
+    """
+    drift = _m3_drift(L_A, L_B, L_max, omega_P, theta, omega_D, p_P, p_D, beta, n)
+    fastest = min(p_P / 2.0, p_D / 2.0, beta / 4.0)
+    return min(1.0 / (L + math.sqrt(1536.0 * drift)), fastest / mu)
+
+
+def _m3_drift(
+    L_A: float,
+    L_B: float,
+    L_max: float,
+    omega_P: float,
+    theta: float,
+    omega_D: float,
+    p_P: float,
+    p_D: float,
+    beta: float,
+    n: int,
+) -> float:
+    """Return b L_B² + a L_A² + m L_max² of `m3_step`."""
     b = theta / p_P + (1.0 + theta * p_P) / beta**2
     a = omega_P / p_P + (1.0 + omega_P * p_P) / beta**2
     m = (omega_D * omega_P * beta + omega_D * (1.0 + omega_P * p_P)) / (n * p_D)
-    return 1.0 / (L + math.sqrt(288.0 * (b * L_B**2 + a * L_A**2 + m * L_max**2)))
+    return b * L_B**2 + a * L_A**2 + m * L_max**2
