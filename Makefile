@@ -32,7 +32,7 @@ format: $(STAMP)  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bandwidth links memory compressors gradients rounds  ## all benchmarks
+bench: bandwidth links memory compressors gradients rounds theory  ## all benchmarks
 
 bandwidth: $(STAMP)  ## who wins where: a grid of uplink and downlink rates
 	$(BIN)/python -m benchmarks.bandwidth
@@ -54,6 +54,9 @@ gradients: $(STAMP)  ## a sparse gradient beside its two matrix products
 
 rounds: $(STAMP)  ## rounds a second beside bare sockets and other libraries
 	$(BIN)/python -m benchmarks.rounds
+
+theory: $(STAMP)  ## the papers' theorems against runs, and MCM Fig. 1
+	$(BIN)/python -m benchmarks.theory
 
 heavy: $(STAMP)  ## tests that are too large, or too many, for every day
 	NETCOMP_HEAVY=1 $(BIN)/python -m pytest tests/e2e/test_memory.py tests/test_project.py \

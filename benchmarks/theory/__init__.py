@@ -1,0 +1,1 @@
+"""Theorems of the papers held against runs: the quantity a theorem bounds, beside its bound."""
