@@ -7,14 +7,17 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.compressors.pictures import new_figure, save
 from benchmarks.theory import figure1
 from benchmarks.theory.figure1 import Curve
 from netcomp.results.plots import LINE_STYLES, PALETTE
 
-__all__ = ["figure_line", "line", "write"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["figure_line", "line", "steps_figure", "write"]
 
 _COLUMNS = (
     *("algorithm", "theorem", "rounds", "seeds", "gamma", "measured", "bound", "ratio"),
@@ -55,7 +58,11 @@ def write(
         for t, value in zip(one.rounds, one.excess, strict=True)
     ]
     _write_csv(paths[3], ("data", "method", "round", "excess_loss"), points)
-    return [*paths, _plot_steps(rows, out / "steps.png"), _plot_figure(drawn, out / "figure1.png")]
+    return [
+        *paths,
+        save(steps_figure(rows), out / "steps.png"),
+        _plot_figure(drawn, out / "figure1.png"),
+    ]
 
 
 def _verdict(curves: Sequence[Curve]) -> str:
@@ -112,11 +119,11 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
-def _plot_steps(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """Draw measured over bound against multiples of the step, a panel an algorithm."""
+def steps_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return measured over bound against multiples of the step, a panel an algorithm."""
     names = list(dict.fromkeys(row["algorithm"] for row in rows))
     figure = new_figure(16, 3.2 * math.ceil(len(names) / 4))
-    panels = figure.subplots(math.ceil(len(names) / 4), 4, squeeze=False).flat
+    panels = list(figure.subplots(math.ceil(len(names) / 4), 4, squeeze=False).flat)
     for axes in panels:
         axes.set_visible(False)
     for axes, name in zip(panels, names, strict=False):
@@ -133,7 +140,7 @@ def _plot_steps(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
         axes.legend(fontsize=5)
     figure.supxlabel("multiple of the theorem's step")
     figure.supylabel("measured / bound")
-    return save(figure, path)
+    return figure
 
 
 def _plot_figure(drawn: Sequence[Sequence[Curve]], path: Path) -> Path:

@@ -23,7 +23,7 @@ checks = pytest.mark.parametrize("name", NAMED)
 def test_what_is_measured_is_within_the_theorems_bound(name):
     """With the theorem's own step: the mean over the seeds is at most what the theorem says."""
     check = NAMED[name]
-    rounds = check.rounds // 3 if check.random else check.rounds
+    rounds = check.rounds // 4 if check.random else check.rounds
     outcome = check.outcome(SEEDS, rounds=rounds)
     assert outcome.holds, outcome
 
@@ -59,12 +59,12 @@ def test_a_wrong_channel_breaks_the_bound(mutation):
 
 @pytest.mark.parametrize("name", ["double-squeeze", "ef21-bc", "ef21-p+dcgd", "signsgd-ef"])
 def test_a_first_guess_descends_on_an_ill_conditioned_quadratic(name):
-    """κ ≈ 1,000: after 400 rounds with no step asked for, f is lower, and was never above f(x⁰)."""
+    """κ ≈ 1,000: after 200 rounds with no step asked for, f is lower, and was never above f(x⁰)."""
     case = homogeneous(50, 4)
     parts = composed(
         name, chosen(oracle="full", values="f64"), case.d, case.n, case.constants, (0,) * case.n
     )
-    losses = [case.loss(x) for x in models(parts, case.oracles, case.x0, 400)[::20]]
+    losses = [case.loss(x) for x in models(parts, case.oracles, case.x0, 200)[::20]]
     assert max(losses) <= case.loss(case.x0)
     assert losses[-1] < losses[0] < case.loss(case.x0)
 
