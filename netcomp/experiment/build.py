@@ -139,7 +139,8 @@ class Experiment:
         dtype = DTYPES[self.spec.algorithm.dtype]
         x0 = self._problem.x0(d, self._oracles.draw).astype(dtype, copy=False)
         begin = self._begin(composition, dtype, len(ready[0].metrics))
-        return Ground(server_role(composition), x0, begin, self.links)
+        shared = self.ports.receive is not None
+        return Ground(server_role(composition), x0, begin, self.links, shared)
 
     def _laid_out(self, choice: Choice, layers: Sequence[int]) -> Choice:
         """Return the choice with the problem's layers written into its compressors."""

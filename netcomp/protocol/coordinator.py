@@ -50,6 +50,7 @@ class Ground:
     x0: Array
     begin: Begin
     links: Sequence[Links]
+    shared: bool = False  # a rate of the server's own, by the uplinks
 
 
 class _Phase(Enum):
@@ -201,7 +202,7 @@ class Coordinator:
     def _await(self, workers: Iterable[int], largest: int) -> list[ins.Instruction]:
         """Expect a message of at most `largest` bytes from each worker."""
         # Emulated links are all in use at once, or the emulation would be wrong.
-        free = all(links.up.unlimited for links in self._begun.links)
+        free = not self._begun.shared and all(one.up.unlimited for one in self._begun.links)
         self._inbox = Inbox(workers, window(largest) if free else None)
         return [ins.Listen(worker, reading=False) for worker in self._inbox.shut]
 

@@ -28,9 +28,11 @@ def gd(step):
     return server_role(compose(ALGORITHMS.get("gd").plan(choice, D, WORKERS, smooth(1.0))))
 
 
-def coordinator(rounds=2, identify=lambda: None, probe_every=1, step=0.5, role=None, links=FREE):
+def coordinator(
+    rounds=2, identify=lambda: None, probe_every=1, step=0.5, role=None, links=FREE, shared=False
+):
     begin = Begin(plan={}, max_down=999, max_up=999, max_probe=999)
-    ground = Ground(role or gd(step), np.ones(D), begin, [links] * WORKERS)
+    ground = Ground(role or gd(step), np.ones(D), begin, [links] * WORKERS, shared)
     return Coordinator(
         workers=WORKERS,
         seed=1,
