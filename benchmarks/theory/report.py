@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.compressors.pictures import new_figure, save
 from benchmarks.theory import figure1
 from benchmarks.theory.figure1 import Curve
-from netcomp.results.plots import LINE_STYLES, PALETTE
+from netcomp.results.plots import LINE_STYLES, PALETTE, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +59,7 @@ def write(
     _write_csv(paths[3], ("data", "method", "round", "excess_loss"), points)
     return [
         *paths,
-        save(steps_figure(rows), out / "steps.png"),
+        save_figure(steps_figure(rows), out / "steps.png"),
         _plot_figure(drawn, out / "figure1.png"),
     ]
 
@@ -152,4 +151,4 @@ def _plot_figure(drawn: Sequence[Sequence[Curve]], path: Path) -> Path:
         axes.set(title=one.data, xlabel="round", ylabel="log₁₀(f(w) − f*)", ylim=(-5, 3))
         axes.grid(visible=True, alpha=0.3)
         axes.legend()
-    return save(figure, path)
+    return save_figure(figure, path)
