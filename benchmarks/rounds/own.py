@@ -96,7 +96,11 @@ def _play(
 
         outcome = loops.run(run())
         recorder.finish(
-            outcome, server.overhead, consistent=server.consistent, model=coordinator.model
+            outcome,
+            server.overhead,
+            consistent=server.consistent,
+            lag=server.lag,
+            model=coordinator.model,
         )
     if outcome.error is not None:
         raise outcome.error
