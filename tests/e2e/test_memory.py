@@ -51,7 +51,7 @@ def measured(family, dim):
     figures["whole"] = figures["peak"] / vector
     told = (
         f"d = {dim:.0e}: {figures['base'] / 1e6:.0f} MB before, {figures['peak'] / 1e6:.0f} MB at"
-        f" the peak, {figures['above']:.2f} vectors and a MiB more; all in all {figures['whole']:.2f}"
+        f" the peak: a MiB and {figures['above']:.2f} vectors more; in all {figures['whole']:.2f}"
     )
     print(told)  # noqa: T201 — pytest -rP shows it
     assert dim == figures["summary"]["dim"]
