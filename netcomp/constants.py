@@ -17,6 +17,7 @@ from netcomp.errors import MissingConstant, SpecError
 __all__ = [
     "CONSTANTS",
     "JOINT",
+    "Asked",
     "Constant",
     "Constants",
     "Lazy",
@@ -104,6 +105,28 @@ class Lazy(Mapping[str, Constant]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+class Asked(Mapping[str, Constant]):
+    """All constants, each 1, that remembers in `names` which of them were looked up."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Constant:
+        if name not in CONSTANTS:
+            raise KeyError(name)
+        self.names.add(name)
+        return exact(1.0)
+
+    def __contains__(self, name: object) -> bool:
+        return name in CONSTANTS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CONSTANTS)
+
+    def __len__(self) -> int:
+        return len(CONSTANTS)
 
 
 @dataclass(frozen=True)

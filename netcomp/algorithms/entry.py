@@ -18,7 +18,7 @@ from netcomp.algorithms.rules import By, Rule
 from netcomp.algorithms.schedule import read_average, read_schedule
 from netcomp.algorithms.setting import Setting
 from netcomp.compressors import Compressor, parse_compressor
-from netcomp.constants import Constants
+from netcomp.constants import Asked, Constants
 from netcomp.errors import MissingConstant, SpecError
 
 __all__ = ["Algorithm", "Regime", "Rule", "Side"]
@@ -136,6 +136,16 @@ class Algorithm:
         )
         refuse_nonsense(compose(plan, imports=True))
         return plan
+
+    def asks(self, choice: Choice, d: int, n: int, rows: tuple[int, ...] = ()) -> set[str]:
+        """Return the names of the constants that `plan` looks up, whatever they are.
+
+        Of the rules chosen: a preset, a schedule or a correlated compressor may ask for others
+        than `needs`, a number given for none. Raises `SpecError` as `plan` does.
+        """
+        asked = Asked()
+        self.plan(choice, d, n, Constants(asked), rows)
+        return asked.names
 
     def _groups(self, choice: Choice, n: int, down: Compressor) -> int:
         if choice.down.collection is not None:

@@ -24,7 +24,7 @@ from netcomp.algorithms import (
     server_role,
 )
 from netcomp.compressors import with_layers
-from netcomp.constants import CONSTANTS, JOINT, Constant, Constants, exact
+from netcomp.constants import JOINT, Constant, Constants, exact
 from netcomp.errors import DataError, RemoteProtocolError, SpecError
 from netcomp.experiment.local import DTYPES, Oracles, layers_told
 from netcomp.experiment.spec import Spec
@@ -88,9 +88,7 @@ class Experiment:
         choice = self._laid_out(self._choice, layers_told(first))
         n = self.spec.cluster.workers
         algorithm = ALGORITHMS.get(self.spec.algorithm.name)
-        # Stand-in constants: this asks whether the compressors fit the dimension.
-        constants = Constants(dict.fromkeys(CONSTANTS, exact(1.0)))
-        algorithm.plan(choice, first.dim, n, constants, (first.rows,) * n)
+        algorithm.asks(choice, first.dim, n, (first.rows,) * n)
 
     def identify(self) -> tuple[int, str] | None:
         """Return (d, digest) of the right data, None where it cannot be had here."""
@@ -125,14 +123,14 @@ class Experiment:
         _check_alike(ready)
         self._check_metrics(ready[0].metrics)
         choice = self._laid_out(self._choice, ready[0].layers)
-        of_theory = choice.step_size is None or choice.step_size.of_theory
-        wanted = {*algorithm.needs} & JOINT if of_theory else set()
+        rows = tuple(one.rows for one in ready)
+        given = self.spec.algorithm.constants
+        wanted = (algorithm.asks(choice, d, len(ready), rows) & JOINT) - given.keys()
         self.constants = Constants.gather(
             [one.known for one in ready],
             self._joint(ready, wanted) if wanted else None,
-            self.spec.algorithm.constants,
+            given,
         )
-        rows = tuple(one.rows for one in ready)
         self.plan = algorithm.plan(choice, d, len(ready), self.constants, rows)
         composition = compose(self.plan, imports=True)
         self._doubt(composition, d)

@@ -423,3 +423,19 @@ def test_a_tree_that_is_no_plan_is_a_type_or_key_error():
     for wrong in ({}, tree | {"haste": 1}, tree | {"up": {}}, tree | {"up": "rand-k"}):
         with pytest.raises((TypeError, KeyError)):
             Plan.of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "expected"),
+    [
+        ("marina", {}, {"L_rms"}),
+        ("marina", {"preset": "pl"}, {"L_rms", "mu"}),
+        ("marina", {"up": "perm-k"}, {"L", "L_rms", "L_pm"}),
+        ("ec-sgd", {"schedule": "theorem-21-i"}, {"L_max", "mu"}),
+        ("ec-sgd", {"step_size": NUMBER}, set()),
+        ("custom", {}, {"L_max"}),
+    ],
+)
+def test_what_the_rules_chosen_ask_for(name, choice, expected):
+    """The constants `plan` looks up, and no others."""
+    assert expected == ALGORITHMS.get(name).asks(chosen(**choice), 30, 4, (40,) * 4)

@@ -303,3 +303,24 @@ def test_data_fetch_says_what_to_do_by_hand(family):
 def test_data_of_an_unknown_name(family):
     done = family.run("data", "fetch", "phising")
     assert (2, True) == (done.code, "did you mean 'phishing'" in done.error)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "origins"),
+    [
+        ({"name": "marina", "preset": "pl"}, {"mu": "exact", "L": "bound"}),
+        ({"name": "marina", "preset": "pl", "constants": {"mu": 0.5}}, {"mu": "given"}),
+        ({"name": "ec-sgd", "schedule": "theorem-21-ii"}, {"mu": "exact"}),
+        ({"name": "marina", "up": "perm-k"}, {"L": "exact", "L_pm": "exact", "L_A": "bound"}),
+        ({"name": "gd"}, {"L": "exact"}),
+        ({"name": "gd", "step_size": 0.1}, {"L": "bound"}),
+    ],
+)
+def test_joint_constants_are_computed_where_the_rules_chosen_ask(algorithm, origins):
+    """No worker of 7 rows in R¹⁰ has a μ of its own: it is f's, for a preset or a schedule."""
+    spec = tree(name="least-squares", data="diabetes") | {"cluster": {"workers": 60}}
+    experiment = Experiment(Spec.parse(spec | {"algorithm": algorithm}), "test")
+    told = experiment.welcome(0)
+    experiment.prepare([load_local(told.model_copy(update={"worker": i})).ready for i in range(60)])
+    known = experiment.constants.known
+    assert origins == {name: known[name].origin for name in origins}
