@@ -81,6 +81,12 @@ def _refuse_independent(parts: Composition) -> None:
         raise SpecError(
             field, "independent participation needs a direct or memory downlink of the model"
         )
+    if parts.groups == 1 and isinstance(parts.down, Memory) and not parts.catches_up:
+        raise SpecError(
+            "algorithm.down.channel",
+            f"workers that were away are to be told its memory: {type(parts.down).__name__} has a"
+            " sender of its own, so it needs a `shared` too",
+        )
     if parts.groups not in (1, parts.workers):
         raise SpecError(field, "with independent participation, groups cannot share a memory")
     if parts.down.compressor.correlated or parts.up.compressor.correlated:

@@ -35,8 +35,12 @@ Spoken = tuple[dict[int, Message], Any]
 class Channel(ABC):
     """A direction of an algorithm: how v⁰, v¹, … become the receiver's estimates."""
 
-    keeps_estimate: ClassVar[bool] = False
-    """Whether the receiver's state shares memory with the estimate it returned."""
+    keeps_estimate: ClassVar[bool] = True
+    """Whether a receiver's state may share memory with the estimate it returned.
+
+    Where it says no the server writes into the estimate. A subclass with a `receive` of its own
+    is taken to share, unless it says otherwise again.
+    """
     folds: ClassVar[bool] = False
     """Whether `receive` asks only for the `kind` and the mean of more than one message.
 
@@ -50,8 +54,13 @@ class Channel(ABC):
     """How a vector travels uncompressed: all coordinates in the wire's float format."""
 
     def __init_subclass__(cls) -> None:
-        if "receive" in vars(cls) and "folds" not in vars(cls):
-            cls.folds = False
+        own = vars(cls)
+        if "receive" in own:
+            cls.folds = own.get("folds", False)
+            cls.keeps_estimate = own.get("keeps_estimate", True)
+        if "sender" in own and "shared" not in own:
+            # What the state is that `shared` looks into is decided there.
+            cls.shared = Channel.shared  # type: ignore[method-assign]
 
     def max_bytes(self, d: int) -> int:
         """Return the largest payload (bytes) this channel ever sends in dimension d."""
@@ -67,6 +76,19 @@ class Channel(ABC):
     @abstractmethod
     def send(self, state: Any, v: Array, keys: Keys) -> Spoken:
         """Say v to the listeners of `keys`."""
+
+    def shared(self, state: Any) -> Array | None:
+        """Return the memory h of a broadcast's receivers, in a sender's state; None without one.
+
+        A worker that was away is told h, or the messages it missed, whichever is less. A subclass
+        with a `sender` of its own has none, unless it says otherwise again.
+        """
+        return None
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether there is a `shared` to tell workers that were away."""
+        return type(self).shared is not Channel.shared
 
     def sends_whole(self, state: Any, key: Draw) -> bool:
         """Whether the next message is the vector itself, whoever may be silent otherwise."""

@@ -27,7 +27,6 @@ class Dasha(Channel):
     """c = C(v − h − a(ĝ − h)), ĝ ← ĝ + c, h ← v; the estimate is ĝ. One listener."""
 
     a: float = 1.0
-    keeps_estimate = True
     folds = True
 
     def sender(

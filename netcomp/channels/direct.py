@@ -16,6 +16,7 @@ __all__ = ["Direct"]
 class Direct(Channel):
     """c = C(v), and the estimate is c: gd with the identity, dcgd with any compressor."""
 
+    keeps_estimate = False
     folds = True
 
     def sender(self, known: Array | None, like: Array, listeners: int = 1) -> None:

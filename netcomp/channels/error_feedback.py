@@ -26,6 +26,7 @@ class ErrorFeedback(Channel):
     """
 
     eta: float = 1.0
+    keeps_estimate = False
     folds = True
 
     def sender(self, known: Array | None, like: Array, listeners: int = 1) -> tuple[Array, ...]:

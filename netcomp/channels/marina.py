@@ -28,7 +28,6 @@ class Marina(Channel):
     """
 
     p: float = 1.0
-    keeps_estimate = True
     folds = True
 
     def sender(self, known: Array | None, like: Array, listeners: int = 1) -> Array | None:

@@ -28,6 +28,7 @@ class Memory(Channel):
 
     alpha: float = 1.0
     opens_whole: bool = False
+    keeps_estimate = False
     folds = True
 
     def sender(
@@ -48,6 +49,9 @@ class Memory(Channel):
             payload.add_to(moved, self.alpha)
             said[to], memories[to] = speak(Kind.DELTA, payload), moved
         return said, tuple(memories)
+
+    def shared(self, state: tuple[Array | None, ...]) -> Array | None:
+        return state[0]
 
     def sends_whole(self, state: tuple[Array | None, ...], key: object) -> bool:
         return state[0] is None

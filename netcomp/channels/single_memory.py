@@ -32,6 +32,7 @@ class SingleMemory(Channel):
 
     alpha: float = 1.0
     reset: int = 0
+    keeps_estimate = False
 
     def max_bytes(self, d: int) -> int:
         return self.compressor.max_bytes(d) + (8 * d if self.reset else 0)

@@ -315,6 +315,30 @@ def test_an_estimate_that_is_not_kept_may_be_overwritten(name, text):
     assert unchanged is not channel.keeps_estimate
 
 
+def test_a_receive_of_ones_own_is_taken_to_share_its_memory():
+    """It says so itself where it does not; without one of its own it is what its base is."""
+
+    class Keeps(Direct):
+        def receive(self, state, audience):
+            return state, state
+
+    class Fresh(Keeps):
+        keeps_estimate = False
+
+        def receive(self, state, audience):
+            return state.copy(), state
+
+    class Sends(Memory):
+        def send(self, state, v, keys):
+            return super().send(state, v, keys)
+
+    assert (True, False, False) == (
+        Keeps.keeps_estimate,
+        Fresh.keeps_estimate,
+        Sends.keeps_estimate,
+    )
+
+
 @texts
 def test_dasha_follows_its_letters(text):
     """Dasha: m = C(h' − h − a(g − h)), g' = g + decoded m, h' = v; h⁰ = g⁰ = v⁰ in full.

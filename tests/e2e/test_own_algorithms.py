@@ -17,7 +17,7 @@ from netcomp.errors import RemoteProtocolError, SpecError
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import Spec
-from support.cluster import WORKERS, small
+from support.cluster import ROUNDS, WORKERS, in_memory, small
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "custom-algorithms.md").read_text()
@@ -118,6 +118,30 @@ def test_nothing_is_imported_without_trust(case, tmp_path, monkeypatch):
     role, x0, _ = load_local(welcome, trusted=True).begin(plan)
     assert role.init(x0) is not None
     monkeypatch.delitem(sys.modules, module)
+
+
+def test_a_memory_of_ones_own_is_told_to_workers_that_were_away(tmp_path, monkeypatch):
+    """With η = 1 the page's channel is memory, so mcm-pp over it is mcm-pp, bit for bit.
+
+    Without its `shared` nobody knows which array that is, and it is refused by name.
+    """
+    page = MODULES["sgdm.py"]
+    (tmp_path / "sgdm.py").write_text(page)
+    (tmp_path / "mute.py").write_text(re.sub(r"    def shared.*?\n\n", "", page, flags=re.DOTALL))
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def over(channel):
+        down = {"channel": channel, "alpha": 0.2}
+        changes = {"participation": "independent:p=0.4", "step_size": 0.05, "oracle": "full"}
+        return small(algorithm={"name": "mcm-pp", "down": down, **changes})
+
+    own, usual = in_memory(over("sgdm:Averaged")), in_memory(over("memory"))
+    assert ROUNDS == len(usual.records) - 1
+    assert usual.trajectory == own.trajectory
+    assert usual.traffic == own.traffic
+    with pytest.raises(SpecError, match="Averaged has a sender of its own") as caught:
+        Experiment(Spec.parse(over("mute:Averaged"))).check_data()
+    assert "algorithm.down.channel" == caught.value.field
 
 
 @pytest.mark.parametrize(

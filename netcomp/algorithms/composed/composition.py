@@ -12,7 +12,7 @@ from netcomp.algorithms.composed.several import MOST_MESSAGES
 from netcomp.algorithms.estimators import Estimator, Full
 from netcomp.algorithms.participation import Everybody, Independent, Participation, Uniform
 from netcomp.algorithms.schedule import Average, Constant, Newest, Schedule
-from netcomp.channels import Channel, Memory
+from netcomp.channels import Channel
 from netcomp.compressors import MAX_PARTS
 from netcomp.draw import ALL, Direction, Draw
 from netcomp.roles import Array, ServerRole, WorkerRole
@@ -70,7 +70,7 @@ class Composition:
     def catches_up(self) -> bool:
         """Whether a worker may miss what others hear, and is told later."""
         absent = isinstance(self.participation, Independent)
-        return absent and self.groups == 1 and isinstance(self.down, Memory)
+        return absent and self.groups == 1 and self.down.has_shared
 
     def max_down(self, d: int) -> int:
         """Return the largest payload of a downlink message (bytes)."""

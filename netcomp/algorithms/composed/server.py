@@ -150,7 +150,9 @@ class ComposedServer:
             # The round that led here is over and counts: the next one is what cannot begin.
             return replace(state, unsayable=error)
         if state.missed is not None and keys:
-            told, missed = state.missed.tell(said[0], state.down[0], hearers, keys[0])
+            memory = parts.down.shared(state.down)
+            assert memory is not None  # noqa: S101 — of the model, which is known from x⁰ on
+            told, missed = state.missed.tell(said[0], memory, hearers, keys[0])
             return replace(state, said=told, down=down, missed=missed)
         return replace(state, said={w: said[parts.listener(w)] for w in hearers}, down=down)
 
