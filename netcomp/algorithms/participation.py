@@ -13,8 +13,9 @@ Both ends derive the draws from the key all workers share.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -81,8 +82,8 @@ class Uniform(Participation):
             raise SpecError(_FIELD, f"r = {self.r} is below 1")
 
     def keys(self, n: int, worker: int, key: Draw) -> list[Draw]:
-        drawn = _stream(key).below(n, self.r)
-        return [key.at(sub=int(j)) for j in np.flatnonzero(drawn == worker)]
+        drawn = _draws(key.shared().at(direction=Direction.NONE), n, self.r)
+        return [key.at(sub=j) for j in drawn.get(worker, ())]
 
     def speakers(self, n: int) -> int:
         return self.r
@@ -123,6 +124,15 @@ _ENTRIES: dict[str, Entry[Participation]] = {
 def read_participation(text: str) -> Participation:
     """Read the notation above; raises `SpecError` naming algorithm.participation."""
     return read_named(text, _ENTRIES, _FIELD)
+
+
+@lru_cache(maxsize=4)
+def _draws(round_: Draw, n: int, r: int) -> Mapping[int, Sequence[int]]:
+    """Return which of the r draws of a round are whose: found once, not for each of n workers."""
+    found: dict[int, list[int]] = {}
+    for j, worker in enumerate(_stream(round_).below(n, r).tolist()):
+        found.setdefault(worker, []).append(j)
+    return found
 
 
 def _stream(draw: Draw) -> Stream:

@@ -317,6 +317,16 @@ def draws_of(n, r, t, seed=0):
     return tuple(found[j] for j in range(r))
 
 
+def test_whose_the_draws_are_does_not_depend_on_what_was_asked_before():
+    """Rounds, seeds and sizes in turn give what each gives alone: the first r words of its key."""
+    cases = [(3, 7, 1, 0), (3, 7, 2, 0), (4, 7, 1, 0), (3, 6, 1, 0), (3, 7, 1, 5)]
+    alone = [
+        Draw(seed, t).stream(Purpose.PARTICIPATION).below(n, r).tolist() for n, r, t, seed in cases
+    ]
+    for _ in range(2):
+        assert alone == [[*draws_of(*case)] for case in cases]
+
+
 def test_uniform_draws_are_uniform_over_all_sequences():
     """R draws with replacement: each of the n^r sequences equally often, duplicates included."""
     n, r, rounds = 3, 2, 9000
