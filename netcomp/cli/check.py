@@ -17,7 +17,7 @@ from netcomp.compressors.conformance import DIMS, WORKERS, check_compressor
 from netcomp.data import data_folders, load
 from netcomp.errors import SpecError
 from netcomp.laws import Finding
-from netcomp.problems import PROBLEMS, Problem
+from netcomp.problems import PROBLEMS, make_problem
 from netcomp.problems.conformance import check_problem
 from netcomp.wire.loopback import carried
 
@@ -82,12 +82,9 @@ def _refuse(option: str, why: str, *, given: object) -> None:
 def _check_problem(
     name: str, data: str | None, workers: list[int] | None, seed: int
 ) -> list[Finding]:
-    kind = PROBLEMS.get(name)
-    if not (isinstance(kind, type) and issubclass(kind, Problem)):
-        raise SpecError("problem", f"{name!r} is no problem")
     try:
-        problem = kind()
-    except (TypeError, ValidationError) as error:  # abstract, or not without options
+        problem = make_problem(PROBLEMS.get(name), name, {})
+    except ValidationError as error:
         raise SpecError("problem", f"{name!r} cannot be made without options") from error
     if data is not None and not problem.needs_data:
         raise SpecError("--data", f"{name} makes its own data")

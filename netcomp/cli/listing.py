@@ -17,7 +17,7 @@ from netcomp.algorithms.rules import words
 from netcomp.cli.options import Json, find_modules_here, print_json
 from netcomp.compressors import COMPRESSORS
 from netcomp.data import BUILTIN
-from netcomp.problems import PROBLEMS
+from netcomp.problems import PROBLEMS, options_of
 from netcomp.registry import Registry
 
 __all__ = ["details", "list_command"]
@@ -140,9 +140,10 @@ def _problems(name: str | None) -> list[dict[str, Any]]:
     return [
         {
             "name": one,
-            "summary": problem.summary,
-            "options": list(problem.model_fields),
-            "data": sorted(BUILTIN) if problem.needs_data else [],
+            "summary": getattr(problem, "summary", (problem.__doc__ or "").partition("\n")[0]),
+            "options": options_of(problem),
+            # Of a function only the problem it makes would tell.
+            "data": sorted(BUILTIN) if getattr(problem, "needs_data", False) else [],
         }
         for one, problem in _chosen(PROBLEMS, name)
     ]

@@ -6,10 +6,8 @@ the theorems' constants) is checked as soon as the data is known.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
-from types import FunctionType
 from typing import Annotated, Any, Final, Literal
 
 import tomli_w
@@ -22,7 +20,7 @@ from netcomp.draw import MAX_SEED
 from netcomp.errors import SpecError
 from netcomp.experiment.network import LinkSpec, NetworkSpec, ServerLinkSpec, Table, each
 from netcomp.link import parse_bytes, parse_seconds
-from netcomp.problems import PROBLEMS, Problem
+from netcomp.problems import PROBLEMS, Problem, make_problem
 from netcomp.protocol.goals import Goals
 
 __all__ = [
@@ -275,20 +273,11 @@ class Spec(Table):
         `module:name` may be a class of problems, or a function that takes the options by name
         and returns one.
         """
-        kind: Any = PROBLEMS.get(self.problem.name)
-        options = self.problem.model_extra or {}
+        name = self.problem.name
         try:
-            if isinstance(kind, FunctionType):
-                _check_options(kind, options)
-            elif not (isinstance(kind, type) and issubclass(kind, Problem)):
-                raise SpecError("problem.name", f"{self.problem.name!r} is no problem")
-            problem = kind(**options)
+            return make_problem(PROBLEMS.get(name), name, self.problem.model_extra or {})
         except ValidationError as error:
             raise _spec_error(error, "problem") from None
-        if not isinstance(problem, Problem):
-            made = type(problem).__name__
-            raise SpecError("problem.name", f"{self.problem.name!r} makes a {made}, no problem")
-        return problem
 
     def tree(self) -> dict[str, Any]:
         """Return the spec as plain tables, without what is not set."""
@@ -298,15 +287,6 @@ class Spec(Table):
     def toml(self, **extra: Mapping[str, Any]) -> str:
         """Return the spec as TOML, with further tables behind it."""
         return tomli_w.dumps(self.tree() | _without_none(extra))
-
-
-def _check_options(function: FunctionType, options: Mapping[str, Any]) -> None:
-    """Raise `SpecError` unless a function can be called with these options by name."""
-    try:
-        inspect.signature(function).bind(**options)
-    except TypeError as error:
-        # Python's own words: "missing a required argument: 'width'".
-        raise SpecError("problem", f"{function.__name__}: {error}") from None
 
 
 def _size(value: int | str | None, field: str) -> int | None:

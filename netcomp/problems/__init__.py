@@ -3,6 +3,7 @@
 from netcomp.problems.autoencoder import Autoencoder, AutoencoderOracle
 from netcomp.problems.base import LocalOracle, Optimum, Problem
 from netcomp.problems.diverging import DivergingProblem, SpikeOracle, Top1Diverges, TopKDiverges
+from netcomp.problems.kinds import ProblemMaker, make_problem, options_of, read_problem
 from netcomp.problems.linear import (
     LeastSquares,
     LinearOracle,
@@ -44,6 +45,7 @@ __all__ = [
     "NonconvexLogistic",
     "Optimum",
     "Problem",
+    "ProblemMaker",
     "QuadraticHeterogeneous",
     "QuadraticHomogeneous",
     "QuadraticOracle",
@@ -60,9 +62,11 @@ __all__ = [
     "TorchProblem",
     "ZeroChain",
     "ZeroChainOracle",
+    "make_problem",
+    "options_of",
 ]
 
-PROBLEMS: Registry[type[Problem]] = Registry("problem")
+PROBLEMS: Registry[ProblemMaker] = Registry("problem", read_problem)
 """The problems by name: a spec's `problem.name`. Plugins: entry points `netcomp.problems`."""
 
 PROBLEMS.register("nonconvex-logistic", NonconvexLogistic)

@@ -60,6 +60,19 @@ def test_list_of_what_is_not_there(family):
     assert "unknown algorithm 'marine'; did you mean 'marina'?" in done.error
 
 
+def test_list_of_a_problem_of_ones_own(family):
+    """A function that makes problems is described by its signature; what makes none is refused."""
+    (family.folder / "mine.py").write_text(
+        'WORKERS = 3\n\n\ndef field(width, depth=2):\n    """A field.\n\n    Of corn.\n    """\n'
+    )
+    done = family.run("list", "problems", "mine:field", "--json")
+    expected = {"name": "mine:field", "summary": "A field.", "options": ["width", "depth"]}
+    assert {"problems": [expected | {"data": []}]} == json.loads(done.out)
+    refused = family.run("list", "problems", "mine:WORKERS")
+    assert 2 == refused.code
+    assert "problem.name: 'mine:WORKERS' is no problem" in refused.error
+
+
 @pytest.mark.parametrize("clock", ["real", "virtual"])
 def test_run_json(clock, family):
     """--json: one object with every promised key is all of stdout; stderr is silent."""

@@ -139,6 +139,9 @@ class Mine(Honest):
 
 class Wrong(JointL):
     pass
+
+def made():
+    return Mine()
 """
 
 
@@ -166,8 +169,10 @@ def test_check_prints_every_law(tmp_path):
     assert "FAIL" not in done.stdout
 
 
-@pytest.mark.parametrize(("name", "failed"), [("Mine", []), ("Wrong", ["smoothness"])])
-def test_check_takes_a_class_and_says_so_in_json(tmp_path, name, failed):
+@pytest.mark.parametrize(
+    ("name", "failed"), [("Mine", []), ("made", []), ("Wrong", ["smoothness"])]
+)
+def test_check_takes_a_class_or_a_function_and_says_so_in_json(tmp_path, name, failed):
     done = check(tmp_path, f"mine:{name}", "--json")
     told = json.loads(done.stdout.splitlines()[-1])
     assert (bool(failed), "") == (bool(done.returncode), done.stderr)
@@ -182,7 +187,9 @@ def test_check_takes_a_class_and_says_so_in_json(tmp_path, name, failed):
         (["logistik"], "unknown problem 'logistik'"),
         (["mine:Other"], "mine:Other"),
         (["netcomp.problems:Problem"], "cannot be made"),
-        (["json:loads"], "is no problem"),
+        (["json:loads"], "loads: missing a required argument: 's'"),
+        (["json:decoder"], "problem.name: 'json:decoder' is no problem"),
+        (["pathlib:Path"], "problem.name: 'pathlib:Path' is no problem"),
         (["logistic", "--data", "diabetes"], "two distinct labels"),
         (["quadratic-homogeneous", "--data", "digits"], "makes its own data"),
         (["logistic", "--dim", "5"], "--dim"),
