@@ -115,9 +115,24 @@ def doubts(parts: Composition, d: int) -> list[str]:
             "algorithm.down: the model itself, compressed without a memory, does not converge"
             " (MCM Fig. 1, H = 0)"
         )
-    if isinstance(parts.participation, Everybody) or parts.heavy == 0.0:
+    if isinstance(parts.participation, Everybody):
         return found
-    return [*found, "algorithm.server_momentum: no theorem has it with partial participation"]
+    if not _have_seen_some(parts):
+        found.append(
+            f"algorithm.participation: {parts.participation} of these channels is in no paper here:"
+            " MARINA Thm 4.1 is for uniform draws of a marina uplink, MCM §4.1 for independent"
+            " participation with memories both ways"
+        )
+    if parts.heavy:
+        found.append("algorithm.server_momentum: no theorem has it with partial participation")
+    return found
+
+
+def _have_seen_some(parts: Composition) -> bool:
+    """Whether a paper has some of the workers take part over these channels."""
+    if isinstance(parts.participation, Uniform):
+        return isinstance(parts.up, Marina)
+    return isinstance(parts.up, Memory) and isinstance(parts.down, Memory | SingleMemory)
 
 
 def _of_channel(channel: Channel, way: str, d: int, n: int) -> list[str]:

@@ -117,12 +117,17 @@ class Algorithm:
             settled: dict[str, Any] = {name: _number(rules.get(name), setting)}
             setting = replace(setting, **settled)
         regime = self._regime(choice, rules.get("gamma"), setting)
+        heard = self._side("up", setting, choice.up)
+        forwards = self._carries("down", choice) == "forward"
         plan = Plan(
             name=self.name,
             dim=d,
             workers=n,
-            up=self._side("up", setting, choice.up),
-            down=self._side("down", setting, choice.down),
+            up=heard,
+            # What is forwarded is decoded as the uplink is.
+            down=replace(heard, carries="forward")
+            if forwards
+            else self._side("down", setting, choice.down),
             values=choice.values,
             groups=setting.groups,
             gamma=float(regime.gamma),
@@ -219,6 +224,10 @@ class Algorithm:
         channel = chosen.channel not in (None, side.channel)
         return channel or chosen.carries not in (None, side.carries or _DEFAULT_CARRIES[way])
 
+    def _carries(self, way: str, choice: Choice) -> str:
+        side, chosen = (self.up, choice.up) if way == "up" else (self.down, choice.down)
+        return chosen.carries or side.carries or _DEFAULT_CARRIES[way]
+
     def _side(self, way: str, setting: Setting, chosen: SideChoice) -> SidePlan:
         side = self.up if way == "up" else self.down
         compressor = setting.up if way == "up" else setting.down
@@ -243,7 +252,8 @@ class Algorithm:
                 f"{self.name} sends it uncompressed, so {chosen.compressor!r} has no place;"
                 f" algorithm.{way}.channel or .carries makes it another algorithm",
             )
-        text = chosen.compressor or side.default or "identity"
+        default = None if self._carries(way, choice) == "forward" else side.default
+        text = chosen.compressor or default or "identity"
         return parse_compressor(text, values=choice.values, field=f"algorithm.{way}", imports=True)
 
     @property
@@ -253,6 +263,8 @@ class Algorithm:
 
     def _check(self, choice: Choice) -> None:
         """Refuse parameters the algorithm's channels do not have, and values out of range."""
+        if self._carries("down", choice) == "forward":
+            _refuse_ignored(choice.down)
         for way, side, chosen in (("up", self.up, choice.up), ("down", self.down, choice.down)):
             name = side.channel if chosen.channel is None else chosen.channel
             kind = channel_kind(name, f"algorithm.{way}.channel", imports=True)
@@ -334,6 +346,18 @@ def _text(compressor: Compressor, way: str, s: Setting) -> str:
             name, f"{text!r} does not read back as what printed it: is it a frozen dataclass?"
         )
     return text
+
+
+def _refuse_ignored(down: SideChoice) -> None:
+    """Raise `SpecError` for what a downlink that forwards would not look at."""
+    for key in ("compressor", "channel", "p", "alpha", "eta", "reset"):
+        given = getattr(down, key)
+        if given is not None:
+            raise SpecError(
+                "algorithm.down",
+                f"{key} = {given!r} has no place: what is forwarded is the uplink's message,"
+                " not compressed again",
+            )
 
 
 def _groups(collection: str, n: int, down: Compressor) -> int:

@@ -101,10 +101,9 @@ def compose(plan: Plan, *, imports: bool = False) -> Composition:
     plan of one's own or of a server that is trusted. Raises `SpecError` where the plan names what
     is not known here.
     """
-    forwards = plan.down.carries == "forward"
     return Composition(
         workers=plan.workers,
-        down=_channel(plan, plan.up if forwards else plan.down, "down", imports=imports),
+        down=_channel(plan, plan.down, "down", imports=imports),
         up=_channel(plan, plan.up, "up", imports=imports),
         gamma=plan.gamma,
         beta=plan.beta,

@@ -98,6 +98,27 @@ FITS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("custom", FORWARD | {"down": "natural"}),
+        ("custom", FORWARD | {"down_channel": "memory"}),
+        ("core", {"down": "natural"}),
+        ("ef21-p+dcgd", FORWARD | {"down_alpha": 0.5}),
+        ("core", {"down_channel": "direct"}),
+    ],
+)
+def test_what_is_forwarded_is_not_compressed_again(name, options):
+    """A compressor or channel of its own is refused, not ignored; the plan names the uplink's."""
+    with pytest.raises(SpecError, match="has no place") as caught:
+        plan(name, step_size=STEP, **options)
+    assert "algorithm.down" == caught.value.field
+    for made in (plan("core"), plan("ef21-p+dcgd", step_size=STEP, **FORWARD)):
+        assert ("direct", "forward") == (made.down.channel, made.down.carries)
+        assert made.up.compressor == made.down.compressor
+        assert made.up.compressor.startswith("sketch")
+
+
 @pytest.mark.parametrize("label", FITS)
 def test_what_fits_together_is_composed(label):
     """The neighbours of what is refused are not."""
@@ -163,6 +184,7 @@ def test_ef21_exchanged_opens_no_more():
 
 # Doubts
 
+MEMORIES = {"up_channel": "memory", "down_channel": "memory"}
 BIASED = "is biased; marina (MARINA Thm 2.1), dasha and memories with alpha < 1"
 DOUBTS = {
     "marina of top-k": (
@@ -198,9 +220,20 @@ DOUBTS = {
     ),
     "the model compressed": ({"down": "natural"}, "algorithm.down", "does not converge"),
     "momentum of some": (
-        PRESENT | {"server_momentum": 0.5},
+        MEMORIES | PRESENT | {"server_momentum": 0.5},
         "algorithm.server_momentum",
         "partial participation",
+    ),
+    "draws of a direct uplink": (UNIFORM, "algorithm.participation: uniform:r=2", "MARINA Thm 4.1"),
+    "some of a direct uplink": (
+        MEMORIES | PRESENT | {"up_channel": "direct"},
+        "algorithm.participation: independent:p=0.5",
+        "MCM §4.1",
+    ),
+    "some of a direct downlink": (
+        PRESENT | {"up_channel": "memory"},
+        "algorithm.participation: independent:p=0.5",
+        "memories both ways",
     ),
 }
 
@@ -234,7 +267,9 @@ def test_several_doubts_are_all_said():
         {"up_channel": "marina", "up": "natural", "oracle": "two-point:b=2"},
         {"down_carries": "update", "down": "natural"},
         {"server_momentum": 0.5},
-        PRESENT,
+        MEMORIES | PRESENT,
+        MEMORIES | PRESENT | {"down_collection": "independent"},
+        UNIFORM | {"up_channel": "marina", "up": "natural", "oracle": "two-point:b=2"},
     ],
 )
 def test_what_theorems_cover_is_not_doubted(options):
