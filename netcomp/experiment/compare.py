@@ -16,6 +16,7 @@ from netcomp.experiment.tree import merged, override
 from netcomp.results.jsonable import dumps
 from netcomp.results.plots import plot_comparison
 from netcomp.results.report import ranked
+from netcomp.results.store import fresh_folder
 
 __all__ = ["Comparison", "compare", "contestant", "contestants"]
 
@@ -113,14 +114,7 @@ def compare(
 
 
 def _folder(base: Path) -> Path:
-    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-compare"
-    for attempt in range(1000):
-        folder = base / (stem if attempt == 0 else f"{stem}-{attempt}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise SpecError("record.dir", f"{base}: {error.strerror}") from None
-        return folder
-    raise SpecError("record.dir", f"{base} is full of runs of this second")
+    try:
+        return fresh_folder(base, f"{datetime.now(UTC):%Y%m%d-%H%M%S}-compare")
+    except OSError as error:
+        raise SpecError("record.dir", f"{base}: {error.strerror}") from None

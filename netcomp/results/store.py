@@ -41,6 +41,7 @@ from netcomp.results.readers import (
 __all__ = [
     "WORKER_RECORD",
     "RunStore",
+    "fresh_folder",
     "read_rounds",
     "read_summary",
     "read_workers",
@@ -108,8 +109,7 @@ class RunStore:
         moment = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%d-%H%M%S")
         slug = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") or "run"
         try:
-            Path(base).mkdir(parents=True, exist_ok=True)
-            return cls(_fresh(Path(base), f"{moment}-{slug[:80]}"), complain)
+            return cls(fresh_folder(Path(base), f"{moment}-{slug[:80]}"), complain)
         except OSError as error:
             raise DataError(str(base), _reason(error)) from error
 
@@ -187,12 +187,16 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _fresh(base: Path, stem: str) -> Path:
-    """Make a folder that did not exist; mkdir is what decides between rivals."""
+def fresh_folder(base: Path, stem: str) -> Path:
+    """Make the folder base/stem, or base/stem-k where that exists, and return it.
+
+    Raises `OSError` where none can be made.
+    """
+    base.mkdir(parents=True, exist_ok=True)
     path, k = base / stem, 1
     while True:
         try:
-            path.mkdir()
+            path.mkdir()  # what decides between rivals
         except FileExistsError:
             k += 1
             path = base / f"{stem}-{k}"
