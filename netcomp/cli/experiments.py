@@ -15,13 +15,14 @@ from netcomp.cli.options import (
     find_modules_here,
     note,
     print_json,
+    tell,
     tree_of,
 )
 from netcomp.errors import SpecError
 from netcomp.experiment.compare import compare, contestant, contestants
 from netcomp.experiment.run import execute
 from netcomp.experiment.spec import Spec
-from netcomp.results.report import comparison_table, run_table, winners
+from netcomp.results.report import comparison_table, winners
 
 __all__ = ["compare_command", "run_command"]
 
@@ -76,14 +77,7 @@ def run_command(
     if "compare" in tree:
         raise SpecError("compare", "several algorithms are for `netcomp compare`")
     result = execute(Spec.parse(tree), show=not json, note=note)
-    if result.run_dir is not None and not json:
-        console = Console()
-        console.print(run_table(result.summary))
-        console.print(f"results and plots: {result.run_dir}", soft_wrap=True)
-    if result.error is not None:
-        raise result.error
-    if json:
-        print_json(result.summary)
+    tell(result, json=json)
 
 
 def compare_command(

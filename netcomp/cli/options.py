@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 
 from netcomp.errors import SpecError
+from netcomp.experiment.recorder import Result
 from netcomp.experiment.tree import load_spec, merged, override
 from netcomp.results.jsonable import dumps
+from netcomp.results.report import run_table
 
 __all__ = [
     "Assignments",
@@ -25,6 +27,7 @@ __all__ = [
     "note",
     "print_json",
     "stderr",
+    "tell",
     "tree_of",
 ]
 
@@ -46,6 +49,18 @@ def note(text: str) -> None:
 def print_json(content: dict[str, Any]) -> None:
     """Print a JSON object as the last line of stdout."""
     print(dumps(content), flush=True)
+
+
+def tell(result: Result, *, json: bool) -> None:
+    """Print what became of a run: a table, or one JSON object; raise the error that ended it."""
+    if result.run_dir is not None and not json:
+        console = Console()
+        console.print(run_table(result.summary))
+        console.print(f"results and plots: {result.run_dir}", soft_wrap=True)
+    if result.error is not None:
+        raise result.error
+    if json:
+        print_json(result.summary)
 
 
 def find_modules_here() -> None:

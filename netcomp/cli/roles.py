@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from netcomp.cli.options import (
     Assignments,
@@ -16,12 +15,11 @@ from netcomp.cli.options import (
     check_reach,
     find_modules_here,
     note,
-    print_json,
+    tell,
     tree_of,
 )
 from netcomp.experiment.run import serve, work
 from netcomp.experiment.spec import Spec
-from netcomp.results.report import run_table
 
 __all__ = ["server_command", "worker_command"]
 
@@ -45,14 +43,7 @@ def server_command(
     given = {"record.dir": None if out is None else str(out)}
     parsed = Spec.parse(tree_of(spec, given, assignments))
     result = serve(parsed, host, port, show=not json, note=note)
-    if result.run_dir is not None and not json:
-        console = Console()
-        console.print(run_table(result.summary))
-        console.print(f"results and plots: {result.run_dir}", soft_wrap=True)
-    if result.error is not None:
-        raise result.error
-    if json:
-        print_json(result.summary)
+    tell(result, json=json)
 
 
 def worker_command(
