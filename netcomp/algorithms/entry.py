@@ -82,6 +82,8 @@ class Algorithm:
     """Hand-written roles, by the name of an entry point of `netcomp.roles` or module:Name."""
     guesses: bool = False
     """Whether a run that asks for no step takes `first_guess` where the theorem lacks something."""
+    free: bool = False
+    """Whether every part is the user's choice."""
 
     def plan(
         self,
@@ -255,11 +257,6 @@ class Algorithm:
         default = None if self._carries(way, choice) == "forward" else side.default
         text = chosen.compressor or default or "identity"
         return parse_compressor(text, values=choice.values, field=f"algorithm.{way}", imports=True)
-
-    @property
-    def free(self) -> bool:
-        """Whether every part is the user's choice."""
-        return not self.source
 
     def _check(self, choice: Choice) -> None:
         """Refuse parameters the algorithm's channels do not have, and values out of range."""

@@ -1,7 +1,7 @@
 """From a name and choices to numbers: defaults, refusals, and plans as plain data."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf, nan, pi, sqrt
 
 import msgpack
@@ -439,3 +439,12 @@ def test_a_tree_that_is_no_plan_is_a_type_or_key_error():
 def test_what_the_rules_chosen_ask_for(name, choice, expected):
     """The constants `plan` looks up, and no others."""
     assert expected == ALGORITHMS.get(name).asks(chosen(**choice), 30, 4, (40,) * 4)
+
+
+def test_an_entry_without_a_source_is_not_free():
+    """Only what says so takes compressors where nothing is compressed."""
+    own = replace(ALGORITHMS.get("gd"), name="own", source="")
+    with pytest.raises(SpecError, match="own sends it uncompressed"):
+        own.plan(chosen(up="natural"), 30, 4, ALL_KNOWN)
+    made = replace(own, free=True).plan(chosen(up="natural"), 30, 4, ALL_KNOWN)
+    assert "natural" == made.up.compressor

@@ -14,6 +14,7 @@ CUSTOM = Algorithm(
     name="custom",
     summary="any down channel with any up channel, oracle and participation",
     source="",
+    free=True,
 )
 
 ENTRIES = (CUSTOM,)
