@@ -3,7 +3,14 @@
 from netcomp.algorithms.catalogue import ALGORITHMS
 from netcomp.algorithms.checks import doubts
 from netcomp.algorithms.choice import Choice, SideChoice, StepSize
-from netcomp.algorithms.composed import Composition, Roles, server_role, worker_role
+from netcomp.algorithms.composed import (
+    Composition,
+    DownCarries,
+    Roles,
+    UpCarries,
+    server_role,
+    worker_role,
+)
 from netcomp.algorithms.entry import Algorithm, Regime, Side
 from netcomp.algorithms.parts import CHANNELS, ROLES
 from netcomp.algorithms.plan import Plan, SidePlan, compose
@@ -15,6 +22,7 @@ __all__ = [
     "Algorithm",
     "Choice",
     "Composition",
+    "DownCarries",
     "Plan",
     "Regime",
     "Roles",
@@ -22,6 +30,7 @@ __all__ = [
     "SideChoice",
     "SidePlan",
     "StepSize",
+    "UpCarries",
     "compose",
     "doubts",
     "server_role",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from netcomp.algorithms.composed import Composition, DownCarries, UpCarries
 from netcomp.algorithms.estimators import read_estimator
@@ -85,15 +85,6 @@ def _typed(kind: Callable[..., T], tree: Mapping[str, Any], where: str) -> T:
     return kind(**tree)
 
 
-_DOWN_CARRIES: Final[dict[str, DownCarries]] = {
-    "model": "model",
-    "update": "update",
-    "step": "step",
-    "forward": "forward",
-}
-_UP_CARRIES: Final[dict[str, UpCarries]] = {"gradient": "gradient", "step": "step"}
-
-
 def compose(plan: Plan, *, imports: bool = False) -> Composition:
     """Return the composition a plan describes; both ends call this with equal plans.
 
@@ -109,8 +100,8 @@ def compose(plan: Plan, *, imports: bool = False) -> Composition:
         beta=plan.beta,
         heavy=plan.heavy,
         groups=plan.groups,
-        down_carries=_one_of(_DOWN_CARRIES, plan.down.carries, "down"),
-        up_carries=_one_of(_UP_CARRIES, plan.up.carries, "up"),
+        down_carries=cast(DownCarries, _carried(DownCarries, plan.down.carries, "down")),
+        up_carries=cast(UpCarries, _carried(UpCarries, plan.up.carries, "up")),
         estimator=read_estimator(plan.oracle),
         participation=read_participation(plan.participation),
         schedule=read_schedule(plan.schedule),
@@ -127,7 +118,10 @@ def _channel(plan: Plan, side: SidePlan, way: str, *, imports: bool) -> Channel:
     return kind.build(compressor.resolve(plan.dim, plan.workers), plain, side)
 
 
-def _one_of(known: dict[str, T], name: str, way: str) -> T:
-    if name not in known:
-        raise SpecError(f"algorithm.{way}.carries", f"{name!r} is none of {', '.join(known)}")
-    return known[name]
+def _carried(known: object, name: str, way: str) -> str:
+    """Return what is carried; raises `SpecError` unless it is one of a `Literal`."""
+    if name not in get_args(known):
+        raise SpecError(
+            f"algorithm.{way}.carries", f"{name!r} is none of {', '.join(get_args(known))}"
+        )
+    return name

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from netcomp.algorithms import ALGORITHMS, Choice, SideChoice, StepSize
+from netcomp.algorithms import ALGORITHMS, Choice, DownCarries, SideChoice, StepSize, UpCarries
 from netcomp.compressors import parse_compressor
 from netcomp.data import Own, Preparation, check_name, parse_split
 from netcomp.draw import MAX_SEED
@@ -123,7 +123,7 @@ class UpSpec(Table):
 
     compressor: str | None = None
     channel: str | None = None
-    carries: Literal["gradient", "step"] | None = None
+    carries: UpCarries | None = None
     p: float | None = None
     alpha: float | None = None
     eta: float | None = None
@@ -134,7 +134,7 @@ class DownSpec(Table):
 
     compressor: str | None = None
     channel: str | None = None
-    carries: Literal["model", "update", "step", "forward"] | None = None
+    carries: DownCarries | None = None
     p: float | None = None
     alpha: float | None = None
     eta: float | None = None
