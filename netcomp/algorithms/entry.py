@@ -288,26 +288,25 @@ class Algorithm:
 _DEFAULT_CARRIES = {"up": "gradient", "down": "model"}
 
 
-def _usual_alpha_up(s: Setting) -> float:
-    """Return EF21's 1 for a contractive compressor, DIANA's 1/(1 + ω) for an unbiased one."""
-    return theory.diana_alpha(s.omega_up) if s.up.unbiased else 1.0
+def _usual_alpha(way: str) -> Rule:
+    def alpha(s: Setting) -> float:
+        """Return EF21's 1 for a contractive compressor, DIANA's 1/(1 + ω) for an unbiased one."""
+        compressor: Compressor = getattr(s, way)
+        return theory.diana_alpha(getattr(s, f"omega_{way}")) if compressor.unbiased else 1.0
 
-
-def _usual_alpha_down(s: Setting) -> float:
-    """Return EF21's 1 for a contractive compressor, DIANA's 1/(1 + ω) for an unbiased one."""
-    return theory.diana_alpha(s.omega_down) if s.down.unbiased else 1.0
+    return alpha
 
 
 USUAL: Mapping[str, Mapping[str, Mapping[str, Rule]]] = {
     "up": {
         "marina": {"p": By(theory.marina_p_probability, "omega_up")},
-        "memory": {"alpha": _usual_alpha_up},
+        "memory": {"alpha": _usual_alpha("up")},
         "dasha": {"alpha": By(theory.dasha_rate, "omega_up")},
     },
     "down": {
         "marina": {"p": By(theory.marina_p_probability, "omega_down")},
-        "memory": {"alpha": _usual_alpha_down},
-        "single-memory": {"alpha": _usual_alpha_down},
+        "memory": {"alpha": _usual_alpha("down")},
+        "single-memory": {"alpha": _usual_alpha("down")},
         "dasha": {"alpha": By(theory.dasha_rate, "omega_down")},
     },
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netcomp.algorithms import theory
 from netcomp.algorithms.setting import Setting
 
-__all__ = ["By", "Rule", "words"]
+__all__ = ["By", "Rule", "inverse_l_max", "words"]
 
 Rule = Callable[[Setting], float]
 """A number from a setting: a theorem's step, a probability, a learning rate."""
@@ -27,6 +28,11 @@ class By:
     def __call__(self, setting: Setting) -> float:
         """Return the formula's value; raises what the setting raises for what it lacks."""
         return self.formula(*(getattr(setting, name) for name in self.given))
+
+
+def inverse_l_max(s: Setting) -> float:
+    """Return 1/L_max, the step of MCM's program and figures."""
+    return theory.gd_step(s.constant("L_max"))
 
 
 def words(rule: Rule | float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netcomp.algorithms.estimators import Accumulate, Estimator, Full, LooplessSvrg, TwoPoint
+from netcomp.algorithms.estimators import Accumulate, Estimator, Full, TwoPoint
 from netcomp.algorithms.participation import Everybody, Participation, Uniform
 from netcomp.compressors import Collection, Compressor
 from netcomp.constants import Constants
@@ -125,11 +125,6 @@ class Setting:
     def accumulated(self) -> int:
         """R of an accumulating estimator, else 1."""
         return self.estimator.r if isinstance(self.estimator, Accumulate) else 1
-
-    @property
-    def svrg_p(self) -> float:
-        """The probability of a new reference point, 1 where there is none."""
-        return self.estimator.p if isinstance(self.estimator, LooplessSvrg) else 1.0
 
     @property
     def r(self) -> int:

@@ -299,7 +299,7 @@ def test_presets_are_the_programs_and_theorems_they_are_named_after():
     omega = D / 3 - 1
     both = {"up": "rand-k:k=3", "down": "rand-k:k=3"}
     program = plan("mcm", preset="mcm-program", **both)
-    alpha = theory.program_alpha(omega)
+    alpha = theory.mcm_alpha_up(omega)
     assert (alpha, alpha, 1 / 2.0) == (program.up.alpha, program.down.alpha, program.gamma)
     assert 0.0 == plan("mcm", preset="homogeneous").up.alpha
     assert plan("mcm").gamma == plan("mcm", preset="homogeneous").gamma

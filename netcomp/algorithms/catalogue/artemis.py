@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from netcomp.algorithms import theory
 from netcomp.algorithms.entry import Algorithm, Side
-from netcomp.algorithms.rules import By
+from netcomp.algorithms.rules import By, inverse_l_max
 from netcomp.algorithms.setting import Setting
 
 __all__ = ["ENTRIES"]
@@ -27,12 +27,8 @@ def _gamma(s: Setting) -> float:
     return theory.artemis_step(s.constant("L_max"), s.omega_up, s.omega_down, s.n)
 
 
-def _inverse_l(s: Setting) -> float:
-    return theory.gd_step(s.constant("L_max"))
-
-
 _STEP = "γ = 1/(8L_max(1+ω_dwn)(1+ω_up/n)), α_up = 1/(2(1+ω_up))"
-_PROGRAM = {"mcm-program": {"gamma": _inverse_l}}
+_PROGRAM = {"mcm-program": {"gamma": inverse_l_max}}
 
 ARTEMIS = Algorithm(
     name="artemis",
@@ -73,7 +69,7 @@ def _non_degraded(variant: str, summary: str, down: Side) -> Algorithm:
         up=_UP,
         down=down,
         oracle="minibatch:b=10%",
-        gamma=_inverse_l,
+        gamma=inverse_l_max,
     )
 
 

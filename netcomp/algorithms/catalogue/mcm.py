@@ -20,7 +20,7 @@ from typing import Any
 
 from netcomp.algorithms import theory
 from netcomp.algorithms.entry import Algorithm, Side
-from netcomp.algorithms.rules import By
+from netcomp.algorithms.rules import By, inverse_l_max
 from netcomp.algorithms.setting import Setting
 
 __all__ = ["ENTRIES"]
@@ -44,9 +44,9 @@ MCM = Algorithm(
     gamma=_gamma,
     presets={
         "mcm-program": {
-            "alpha_up": By(theory.program_alpha, "omega_up"),
-            "alpha_down": By(theory.program_alpha, "omega_down"),
-            "gamma": lambda s: theory.gd_step(s.constant("L_max")),
+            "alpha_up": By(theory.mcm_alpha_up, "omega_up"),
+            "alpha_down": By(theory.mcm_alpha_up, "omega_down"),
+            "gamma": inverse_l_max,
         },
         "homogeneous": {"alpha_up": lambda _: 0.0},
     },

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from netcomp.algorithms import theory
 from netcomp.algorithms.entry import Algorithm, Side
-from netcomp.algorithms.rules import By
+from netcomp.algorithms.rules import By, inverse_l_max
 from netcomp.algorithms.setting import Setting
 
 __all__ = ["ENTRIES"]
@@ -39,8 +39,8 @@ DIANA = Algorithm(
             "gamma": lambda s: theory.diana_convex_step(s.constant("L_max"), s.omega_up, s.n)
         },
         "mcm-program": {
-            "alpha_up": By(theory.program_alpha, "omega_up"),
-            "gamma": lambda s: theory.gd_step(s.constant("L_max")),
+            "alpha_up": By(theory.mcm_alpha_up, "omega_up"),
+            "gamma": inverse_l_max,
         },
     },
 )

@@ -11,7 +11,6 @@ __all__ = [
     "ef21_pl_step",
     "ef21_step",
     "ef21_theta",
-    "neolithic_messages",
     "neolithic_step",
 ]
 
@@ -54,17 +53,6 @@ def ef21_theta(delta: float) -> float:
 def ef21_delay(delta: float) -> float:
     """Return √(β/θ) of `ef21_step`, √(1−δ)/(1 − √(1−δ)): about 2/δ − 1, and 0 for δ = 1."""
     return math.sqrt(1.0 - delta) / ef21_theta(delta)
-
-
-def neolithic_messages(
-    L: float, delta: float, sigma_sq: float, b_sq: float, Delta: float, T: int
-) -> int:
-    """Return R = ⌈max{ln(δT max{b², σ²δ}/(ΔL)), ln 8}/δ⌉ (NEOLITHIC eq. (54)).
-
-    T counts communication rounds, R of them an iteration; Δ bounds f(x⁰) − f*.
-    """
-    noise = delta * T * max(b_sq, sigma_sq * delta) / (Delta * L)
-    return math.ceil(max(math.log(noise) if noise > 0 else 0.0, math.log(8.0)) / delta)
 
 
 def neolithic_step(

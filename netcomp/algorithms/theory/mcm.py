@@ -8,12 +8,14 @@ __all__ = [
     "mcm_alpha_down",
     "mcm_alpha_up",
     "mcm_step",
-    "program_alpha",
 ]
 
 
 def mcm_alpha_up(omega_up: float) -> float:
-    """Return α_up = 1/(2(1 + ω_up)), the largest of MCM's heterogeneous theorems (App. G)."""
+    """Return α_up = 1/(2(1 + ω_up)), the largest of MCM's heterogeneous theorems (App. G).
+
+    MCM's program takes it for both directions.
+    """
     return 1.0 / (2.0 * (1.0 + omega_up))
 
 
@@ -34,8 +36,3 @@ def mcm_step(L: float, omega_up: float, omega_down: float, n: int) -> float:
     return min(
         step, 1.0 / (8.0 * L * omega_down), 1.0 / (8.0 * math.sqrt(2.0) * L * omega_down * both)
     )
-
-
-def program_alpha(omega: float) -> float:
-    """Return 1/(2(ω + 1)), which MCM's program takes for both directions."""
-    return 1.0 / (2.0 * (omega + 1.0))
