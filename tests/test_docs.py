@@ -24,6 +24,7 @@ from netcomp.experiment.local import load_local
 from netcomp.experiment.spec import DownSpec, Spec, UpSpec
 from netcomp.experiment.tree import merged
 from netcomp.link import (
+    LATE_MOST,
     LATE_SECONDS,
     LATE_SHARE,
     MAX_STEPS,
@@ -425,4 +426,5 @@ def test_the_limits_of_traces_and_lag_are_as_documented():
     assert f"more than {MAX_STEPS} steps" in text
     assert f"each {OPPORTUNITY} bytes" in text
     assert f"both {1000 * LATE_SECONDS:g} ms and {100 * LATE_SHARE:g} %" in text
+    assert f"more than {100 * LATE_MOST:g} % of all transfers were late" in text
     assert f"at most {MAX_STEPS} steps" in WIRE.read_text()

@@ -5,7 +5,7 @@ Nothing here reads a clock, sleeps or opens a socket; time is an argument.
 
 from __future__ import annotations
 
-from netcomp.link.lag import LATE_SECONDS, LATE_SHARE, Lag
+from netcomp.link.lag import LATE_MOST, LATE_SECONDS, LATE_SHARE, Lag
 from netcomp.link.model import (
     MAX_CHUNK,
     MIN_CHUNK,
@@ -38,6 +38,7 @@ from netcomp.link.units import (
 )
 
 __all__ = [
+    "LATE_MOST",
     "LATE_SECONDS",
     "LATE_SHARE",
     "MAX_CHUNK",

@@ -173,6 +173,14 @@ def test_a_transfer_is_late_beyond_both_8_ms_and_2_percent(lag, seconds, valid):
     assert valid == total.valid
 
 
+@pytest.mark.parametrize(("late", "valid"), [(0, True), (2, True), (3, False), (200, False)])
+def test_more_than_one_late_transfer_in_a_hundred_makes_a_run_invalid(late, valid):
+    total = Lag()
+    for i in range(200):
+        total.note(0.5 if i < late else 0.0, 1.0)
+    assert (late, valid) == (total.late, total.valid)
+
+
 def test_lags_add_up():
     one, two = Lag(), Lag()
     one.note(0.001, 1.0)
