@@ -12,6 +12,7 @@ from netcomp.cli.options import (
     Assignments,
     Json,
     SpecPath,
+    Strict,
     find_modules_here,
     note,
     print_json,
@@ -53,6 +54,7 @@ def run_command(
     up: Annotated[str | None, typer.Option(help="Uplink compressor: rand-k:k=5.")] = None,
     down: Annotated[str | None, typer.Option(help="Downlink compressor: perm-k+natural.")] = None,
     step_size: Annotated[str | None, typer.Option(help='"theory", "4*theory" or a number.')] = None,
+    strict: Strict = False,
     workers: Workers = None,
     processes: Processes = None,
     uplink: Uplink = None,
@@ -72,7 +74,7 @@ def run_command(
     given = _common(problem, data, workers, processes, uplink, downlink, latency)
     given |= _limits(rounds, target, seconds, seed, clock, out)
     given |= {"algorithm.name": algorithm, "algorithm.up": up, "algorithm.down": down}
-    given["algorithm.step_size"] = step_size
+    given |= {"algorithm.step_size": step_size, "algorithm.strict": strict or None}
     tree = tree_of(spec, given, assignments)
     if "compare" in tree:
         raise SpecError("compare", "several algorithms are for `netcomp compare`")
@@ -88,6 +90,7 @@ def compare_command(
         list[str] | None,
         typer.Option(help="NAME or NAME,key=value,…; once for each. [[compare]] in the spec else."),
     ] = None,
+    strict: Strict = False,
     workers: Workers = None,
     processes: Processes = None,
     uplink: Uplink = None,
@@ -106,6 +109,7 @@ def compare_command(
     find_modules_here()
     given = _common(problem, data, workers, processes, uplink, downlink, latency)
     given |= _limits(rounds, target, seconds, seed, clock, out)
+    given["algorithm.strict"] = strict or None
     common, tables = contestants(tree_of(spec, given, assignments))
     tables = [contestant(text) for text in algorithm or []] or tables
     outcome = compare(common, tables, show=not json, note=note)

@@ -21,6 +21,7 @@ __all__ = [
     "Assignments",
     "Json",
     "SpecPath",
+    "Strict",
     "address",
     "check_reach",
     "find_modules_here",
@@ -36,6 +37,10 @@ Assignments = Annotated[
     list[str] | None, typer.Option("--set", help="Any key of the spec: --set record.every=1")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+Strict = Annotated[
+    bool, typer.Option("--strict", help="What no theorem covers is an error, not a warning.")
+]
 
 stderr = Console(stderr=True, soft_wrap=True)
 

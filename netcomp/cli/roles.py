@@ -11,6 +11,7 @@ from netcomp.cli.options import (
     Assignments,
     Json,
     SpecPath,
+    Strict,
     address,
     check_reach,
     find_modules_here,
@@ -30,6 +31,7 @@ def server_command(
         "127.0.0.1:7117"
     ),
     assignments: Assignments = None,
+    strict: Strict = False,
     out: Annotated[Path | None, typer.Option("--out", help="Where the run folder goes.")] = None,
     insecure: Annotated[
         bool, typer.Option(help="Listen beyond this machine although nothing is encrypted.")
@@ -40,7 +42,7 @@ def server_command(
     host, port = address(listen, "--listen")
     check_reach(host, insecure=insecure)
     find_modules_here()
-    given = {"record.dir": None if out is None else str(out)}
+    given = {"record.dir": None if out is None else str(out), "algorithm.strict": strict or None}
     parsed = Spec.parse(tree_of(spec, given, assignments))
     result = serve(parsed, host, port, show=not json, note=note)
     tell(result, json=json)

@@ -67,6 +67,7 @@ MISTAKES = {
     "run QUADRATIC --set cluster.compute='5 ms'": "cluster.compute: .*virtual",
     "run QUADRATIC --clock virtual --set cluster.compute=slow": "cluster.compute: 'slow'",
     "run QUADRATIC --clock virtual --set 'cluster.compute=[\"5 ms\"]'": "compute: 1 .* 3",
+    "run QUADRATIC --algorithm dcgd --up top-k:3 --step-size 0.1 --strict": "strict: .*Example 1",
     "run QUADRATIC --step-size -1": "algorithm.step_size",
     "run QUADRATIC --set seed=one": "seed: .*'one'",
     "run QUADRATIC --set stop=5": "stop: must be a table",
