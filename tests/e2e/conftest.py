@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.cluster import Family
+from support.commands import Family
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

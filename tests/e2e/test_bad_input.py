@@ -22,14 +22,12 @@ from relay import Relay
 from support.cluster import (
     ENDLESS,
     METHODS,
-    WATCHDOG,
     WORKERS,
-    Done,
-    Family,
     in_memory,
     serving,
     small,
 )
+from support.commands import WATCHDOG, Done, Family
 
 QUADRATIC = "--problem quadratic-heterogeneous --workers 3 --set problem.dim=24"
 

@@ -21,11 +21,11 @@ from relay import Relay
 from support.cluster import (
     ENDLESS,
     METHODS,
-    WATCHDOG,
     in_memory,
     serving,
     small,
 )
+from support.commands import WATCHDOG
 
 TREE = small(cluster={"workers": 2}, algorithm=METHODS["m3"])
 FOREVER = small(stop=ENDLESS, cluster={"workers": 2, "processes": 2})

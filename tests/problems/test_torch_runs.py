@@ -15,7 +15,8 @@ from netcomp.errors import DataError, SpecError
 from netcomp.experiment.spec import Spec
 from netcomp.problems import Cnn
 from netcomp.results.readers import read_rounds, read_summary
-from support.cluster import Family, on_sockets
+from support.cluster import on_sockets
+from support.commands import Family
 
 PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
 WORKERS, ROUNDS, STEP = 2, 6, 0.5
