@@ -60,7 +60,9 @@ class UnknownName(SpecError):
         self.name = name
         self.known = tuple(sorted(known))
         close = difflib.get_close_matches(name, self.known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        # Of a data set the name may be known and its files not here.
+        meant = close and close[0] != name
+        hint = f"did you mean {close[0]!r}? " if meant else ""
         super().__init__(kind, f"unknown {kind} {name!r}; {hint}known: {', '.join(self.known)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -16,6 +17,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command; what is wrong with it is one line on stderr."""
+    logging.basicConfig(format="netcomp: %(message)s")  # a library's user has the warnings bare
     try:
         sys.exit(app(standalone_mode=False))
     except NetcompError as error:

@@ -142,6 +142,13 @@ def test_an_unknown_name_says_where_it_was_sought(tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
+def test_a_known_name_without_its_files_is_not_suggested_instead_of_itself(tmp_path):
+    """What was typed is right: only how to get the files is told."""
+    with pytest.raises(UnknownDataSet, match="data fetch a9a") as caught:
+        load("a9a", [tmp_path])
+    assert "did you mean" not in str(caught.value)
+
+
 def test_a_path_without_a_file_is_a_data_error(tmp_path):
     """Something with a separator can only be a path."""
     with pytest.raises(DataError, match="no such file"):

@@ -90,6 +90,14 @@ def test_run_json(clock, family):
     assert read_summary(family.folder / summary["run_dir"]) == summary
 
 
+def test_a_doubt_is_a_line_of_netcomps(family):
+    """What no theorem covers is said on stderr, marked as everything netcomp says there."""
+    tree = small(algorithm={"name": "dcgd", "up": "top-k:3", "step_size": 0.01})
+    done = family.run("run", family.spec(tree), "--clock", "virtual", "--json")
+    assert 0 == done.code
+    assert done.error.startswith("netcomp: algorithm.up: ")
+
+
 def test_run_for_people(family):
     """Without --json the output names the run folder, where results and plots are."""
     done = family.run("run", family.spec(small(network={"clock": "virtual"})))

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors.base import Compressor, Payload
-from netcomp.compressors.conformance.subject import Case, Subject, fresh, same_bits
+from netcomp.compressors.conformance.subject import Case, Subject, fresh
 from netcomp.compressors.notation import COMPRESSORS, parse_compressor
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, SpecError
-from netcomp.laws import Broken
+from netcomp.laws import Broken, same_bits
 
 __all__ = [
     "input_untouched",

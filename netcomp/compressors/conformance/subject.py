@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from netcomp.compressors.base import Compressor, Payload
 from netcomp.draw import Direction, Draw, Purpose, Stream
 from netcomp.errors import NotFinite, SpecError
-from netcomp.laws import Broken, same_bits
+from netcomp.laws import Broken
 
-__all__ = ["Case", "Sample", "Subject", "fresh", "same_bits", "vectors"]
+__all__ = ["Case", "Sample", "Subject", "fresh", "vectors"]
 
 Vector = NDArray[np.float64]
 
