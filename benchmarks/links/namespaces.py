@@ -12,9 +12,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-__all__ = ["Star", "missing", "star"]
+from benchmarks.links.delay import delayed
+
+__all__ = ["FAR_SERVER", "SERVER", "Star", "missing", "star"]
 
 SERVER = "10.79.0.1"
+FAR_SERVER, _FAR_WORKER = "10.80.0.1", "10.80.0.2"
+"""The addresses of server and first worker over a line that delays."""
 _BURST = 16 * 1024
 _SECONDS = 20
 
@@ -75,6 +79,12 @@ class Star:
                 *(self.server, "filter", "add", *where, "parent", "1:", "protocol", "ip", "u32"),
                 *("match", "ip", "dst", f"10.79.0.{number + 2}/32", "flowid", f"1:{10 + number}"),
             )
+
+    @contextmanager
+    def far(self, seconds: float) -> Iterator[None]:
+        """Let the server be at FAR_SERVER for the first worker, so many seconds away."""
+        with delayed((self.server, FAR_SERVER), (self.worker(0), _FAR_WORKER), seconds):
+            yield
 
     def up(self) -> None:
         """Make the namespaces."""

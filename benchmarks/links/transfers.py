@@ -45,7 +45,8 @@ class Case:
     """`payload` bytes on each of `connections` links of `rate` bytes/s, in each of `ways`, at once.
 
     Down there are so many `messages` at once, one behind the other, timed by the last one.
-    `send` is the server's own rate (bytes/s), shared by all links. The workers are spread over
+    `send` is the server's own rate (bytes/s), shared by all links, and `latency` the links' delay
+    (s) each way. The workers are spread over
     as many processes as there are `launchers`, what each is started with; the server listens
     at `host`.
     """
@@ -57,6 +58,7 @@ class Case:
     payload: int = PAYLOAD
     messages: int = 1
     send: float = math.inf
+    latency: float = 0.0
     host: str = "127.0.0.1"
     launchers: tuple[tuple[str, ...], ...] = ((),)
 
@@ -143,7 +145,7 @@ class _Server:
         content = event.content
         if isinstance(content, Hello):
             number = self._numbers[connection] = len(self._numbers)
-            link = Link(self._case.rate)
+            link = Link(self._case.rate, self._case.latency)
             connection.emulate(link, link, ports=self._ports, flow=number)
             connection.send(encode(self._welcome(number)))
         elif isinstance(content, Ready):
@@ -169,7 +171,7 @@ class _Server:
             run="links",
             spec={},
             rate=self._case.rate,
-            latency=0.0,
+            latency=self._case.latency,
         )
 
     def _seconds(self, told: list[tuple[str, int, int, float]]) -> dict[str, list[float]]:
@@ -213,7 +215,7 @@ class _Workers:
         content: Any = event.content
         if isinstance(content, Welcome):
             self._numbers[connection] = content.worker
-            connection.emulate(Link(content.rate), Link())
+            connection.emulate(Link(content.rate), Link(latency=content.latency))
             connection.send(encode(Ready(dim=1, rows=0, digest="", constants={})))
         elif isinstance(content, Stop):
             connection.say_goodbye()

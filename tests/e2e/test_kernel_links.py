@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import pytest
 
-from benchmarks.links.namespaces import SERVER, missing, star
+from benchmarks.links.namespaces import FAR_SERVER, SERVER, missing, star
 from benchmarks.links.transfers import Case, frame_bytes
 from netcomp.link import WIRE_SHARE
 
@@ -23,7 +23,7 @@ BURST = 16 * 1024
 PAYLOAD = 300_000
 
 
-def transfers(one, rate, send=math.inf):
+def transfers(one, rate, send=math.inf, latency=0.0, host=SERVER):
     """Return the seconds of transfers down and up at once, one on each worker's link."""
     case = Case(
         connections=one.workers,
@@ -32,7 +32,8 @@ def transfers(one, rate, send=math.inf):
         repeats=1,
         payload=PAYLOAD,
         send=send,
-        host=SERVER,
+        latency=latency,
+        host=host,
         launchers=one.launchers,
     )
     command = (sys.executable, "-m", "benchmarks.links.kernel", "--case", json.dumps(asdict(case)))
@@ -61,6 +62,16 @@ def test_a_shared_rate_is_kept_across_namespaces():
         ours = transfers(one, 20 * MBIT, send=10 * MBIT)
     assert (2, 2) == (len(ours["down"]), len(ours["up"]))
     assert max(ours["down"]) >= 2 * frame_bytes(PAYLOAD) / (10 * MBIT) - 1e-3
+
+
+def test_nothing_arrives_before_its_delay():
+    """Over a line that delays, and emulated: at least the delay each way, whatever the rate."""
+    delay = 0.03
+    with star(1) as one:
+        with one.far(delay):
+            kernel = transfers(one, math.inf, host=FAR_SERVER)
+        ours = transfers(one, math.inf, latency=delay)
+    assert delay <= min(*kernel["down"], *kernel["up"], *ours["down"], *ours["up"])
 
 
 def test_nothing_is_left_behind():
