@@ -178,18 +178,18 @@ class Transfer:
             return self.nbytes
         if now < self.start:
             return 0
-        # A search on `_due` itself, not a division: the two ways round differently,
-        # and a caller woken exactly at `due(sent)` must find something to send.
         # The last chunk is due at `finish`, so here only the others are in question.
         last = -(-self.nbytes // self.chunk) - 1
-        low, high = 1, last + 1
-        if self.link.trace is None:  # the division still says where to look
-            guess = int((now - self.start) * self.link.rate / self.chunk)
-            low, high = max(1, min(guess - 1, last)), min(guess + 2, last) + 1
-            if (low > 1 and self._due(low - 1) > now) or (high <= last and self._due(high) <= now):
-                low, high = 1, last + 1
-        whole = range(low, high)
-        return (low - 1 + bisect_right(whole, now, key=self._due)) * self.chunk
+        if self.link.trace is not None:
+            return bisect_right(range(1, last + 1), now, key=self._due) * self.chunk
+        # `_due` decides, not the division: the two round differently, and a caller woken
+        # exactly at `due(sent)` must find something to send.
+        chunks = min(int((now - self.start) * self.link.rate / self.chunk), last)
+        while chunks < last and self._due(chunks + 1) <= now:
+            chunks += 1
+        while chunks and self._due(chunks) > now:
+            chunks -= 1
+        return chunks * self.chunk
 
     def due(self, sent: int) -> float:
         """Absolute time (seconds) at which the next chunk after `sent` bytes is due.

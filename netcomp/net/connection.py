@@ -227,10 +227,9 @@ class Connection(asyncio.BufferedProtocol):
         assert self._transport is not None  # noqa: S101 — for the type checker
         budget = head.nbytes
         if head.transfer is not None:
-            now = clock()
-            budget = head.transfer.allowed(now)
+            now, due = clock(), head.transfer.due(head.written)
+            budget = head.transfer.allowed(now) if due <= now else 0
             if budget <= head.written:
-                due = head.transfer.due(head.written)
                 last = head.nbytes - head.written <= head.transfer.chunk
                 # A few bytes that are due right behind this chunk are no reason to be late with it.
                 self._timer.set(due, exact=last or head.transfer.finish - due < LEAD)
