@@ -2,9 +2,9 @@
 
 Both ends are netcomp's own `Connection`, with its sessions, frames and pacing; only what a
 run would compute is left out, so that nothing but the link is measured. The conversation is
-driven to its running state by hand; then, a repetition at a time, a short unpaced DOWNLINK
+driven to its running state by hand; then, a repetition at a time, a short PROBE
 says "go", and 1 MB travels down, up, or both ways at once on every connection. A worker
-acknowledges what came down by a short unpaced UPLINK.
+acknowledges what came down by a short PROBED; neither is slowed.
 
 A transfer lasts from just before `Connection.send` to the arrival of its last byte at the
 other end. Both processes read the one monotonic clock of this machine.
@@ -132,14 +132,14 @@ class _Server:
         return self._seconds([row for one in said for row in json.loads(one)])
 
     def _go(self, repetition: int) -> None:
-        go = _vector(FrameKind.DOWNLINK, repetition, 1)
+        go = _vector(FrameKind.PROBE, repetition, 1)
         payload = _vector(FrameKind.DOWNLINK, repetition, self._case.payload)
         for connection in self._running:
             connection.send(go)
             if "down" in self._case.ways:
                 self._sent["down"][repetition, self._numbers[connection]] = clock()
                 for _ in range(self._case.messages):
-                    connection.send(payload, paced=True)
+                    connection.send(payload)
 
     def _on_event(self, connection: Connection, event: Event, now: float) -> None:
         content = event.content
@@ -150,7 +150,7 @@ class _Server:
             connection.send(encode(self._welcome(number)))
         elif isinstance(content, Ready):
             limit = self._case.payload + VECTOR_OVERHEAD
-            begin = Begin(plan={}, max_down=limit, max_up=limit, max_probe=0)
+            begin = Begin(plan={}, max_down=limit, max_up=limit, max_probe=limit)
             connection.session.agree(begin)
             connection.send(encode(begin))
             self._running.append(connection)
@@ -221,11 +221,11 @@ class _Workers:
             connection.say_goodbye()
         elif isinstance(content, Message) and content.payload_bytes == self._payload:
             self._times.append(("down", event.round, self._numbers[connection], now))
-            connection.send(_vector(FrameKind.UPLINK, event.round, 1))
+            connection.send(_vector(FrameKind.PROBED, event.round, 1))
         elif isinstance(content, Message) and "up" in self._ways:
             frame = _vector(FrameKind.UPLINK, event.round, self._payload)
             self._times.append(("up", event.round, self._numbers[connection], clock()))
-            connection.send(frame, paced=True)
+            connection.send(frame)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from netcomp.link import Link, Pacer, Port
 from netcomp.net.server import Observer, overhead_of
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
-from netcomp.protocol.session import Event, Session, Side, State
+from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.results.events import Overhead
 from netcomp.wire.documents import Bye, Failure, Hello, Stop, Welcome, encode
-from netcomp.wire.frames import FrameKind
+from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["VirtualCluster"]
@@ -39,7 +39,7 @@ class _Way:
     """One direction of a virtual connection: a link, and what is done with what arrives.
 
     `arrive(at, frame)` is called once it is known when a frame's last byte is there; like a
-    stream, a way keeps its order. Paced frames go through `port`, where the server has a rate
+    stream, a way keeps its order. Data frames go through `port`, where the server has a rate
     of its own, as flow number `draw.worker`; `draw` is the key of their jitter but for the
     round.
     """
@@ -56,9 +56,9 @@ class _Way:
         self._entering = 0
         self._behind: list[Outgoing] = []
 
-    def send(self, frame: Outgoing, now: float, *, paced: bool) -> None:
-        """Let a frame begin at `now`; one that is not paced is there as soon as those before."""
-        if not paced:
+    def send(self, frame: Outgoing, now: float) -> None:
+        """Let a frame begin at `now`; one that is not data is there as soon as those before."""
+        if CATEGORIES[frame.kind] != "data":
             self._behind.append(frame)
             self._follow(now)
             return
@@ -77,7 +77,7 @@ class _Way:
         self._follow(self._last)
 
     def _follow(self, now: float) -> None:
-        """Send what waits behind paced frames, once no such frame is under way."""
+        """Send what waits behind data frames, once no such frame is under way."""
         if self._entering:
             return
         for frame in self._behind:
@@ -92,8 +92,8 @@ class _Peer:
     def __init__(self, cluster: VirtualCluster, worker: int, experiment: Experiment) -> None:
         self._cluster = cluster
         self.worker = worker
-        self.server = Session(Side.SERVER)
-        self._client = Session(Side.WORKER)
+        self.server = Session(Side.SERVER, cluster.scratch)
+        self._client = Session(Side.WORKER, cluster.scratch)
         links, ports = experiment.links[worker], experiment.ports
         draw = Draw(experiment.spec.seed, worker=worker)
         self._down = self._way(
@@ -126,22 +126,21 @@ class _Peer:
         """Say HELLO."""
         self._say(encode(Hello(netcomp=version, worker=self.worker)))
 
-    def tell(self, frame: Outgoing, *, paced: bool) -> None:
+    def tell(self, frame: Outgoing) -> None:
         """Send a frame of the server's."""
-        self._cluster.carry(self.server.send(frame), self._down, paced=paced)
+        self._cluster.carry(self.server.send(frame), self._down)
 
     def _say(self, frame: Outgoing) -> None:
         if self._client.state is State.CLOSED:  # it was told to stop while it computed
             return
-        paced = frame.kind is FrameKind.UPLINK
-        self._cluster.carry(self._client.send(frame), self._up, paced=paced)
+        self._cluster.carry(self._client.send(frame), self._up)
 
     def _on_worker(self, event: Event) -> None:
         try:
             with self._watch.running(timed=event.kind is FrameKind.DOWNLINK):
                 answers = self._slot.answer(event, self._cluster.now)
         except NetcompError as error:
-            self._cluster.carry(self._client.fail(error), self._up, paced=False)
+            self._cluster.carry(self._client.fail(error), self._up)
             return
         for frame in answers:
             if self._watch.spent:
@@ -149,7 +148,7 @@ class _Peer:
             else:
                 self._say(frame)
         if isinstance(event.content, Stop):
-            self._cluster.carry(self._client.bye(), self._up, paced=False)
+            self._cluster.carry(self._client.bye(), self._up)
 
     def _on_server(self, event: Event) -> None:
         content = event.content
@@ -186,6 +185,7 @@ class VirtualCluster:
         self.now = 0.0
         self.consistent = True
         self.observer = observer
+        self.scratch = bytearray(SCRATCH_BYTES)
         self._coordinator = coordinator
         self._order = count()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -225,10 +225,10 @@ class VirtualCluster:
         """Let something happen at `time`, after what was to happen then already."""
         heapq.heappush(self._agenda, (time, next(self._order), happen))
 
-    def carry(self, frame: Outgoing, way: _Way, *, paced: bool) -> None:
+    def carry(self, frame: Outgoing, way: _Way) -> None:
         """Let a frame arrive when the link says."""
-        way.send(frame, self.now, paced=paced)
-        if paced and way.port is not None:
+        way.send(frame, self.now)
+        if way.port is not None:
             self._serve(way.port)
 
     def _serve(self, port: Port) -> None:
@@ -256,8 +256,9 @@ class VirtualCluster:
 
     def _execute(self, instruction: ins.Instruction) -> None:
         match instruction:
-            case ins.Send(worker, frame, paced):
-                self._peers[worker].tell(frame, paced=paced)
+            case ins.Send(workers, frame):
+                for worker in workers:
+                    self._peers[worker].tell(frame)
             case ins.Wake():
                 self._events.append(ins.Tick())
             case ins.Work(task):

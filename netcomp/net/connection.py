@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
 from netcomp.draw import Draw
 from netcomp.errors import NetcompError, ProtocolError, VersionMismatch
-from netcomp.link import Lag, Link, Pacer, Ports, Schedule
+from netcomp.link import Lag, Link, Pacer, Port, Ports, Schedule
 from netcomp.net.alarm import LEAD, Alarm, clock
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.wire.frames import FrameKind
@@ -57,7 +56,8 @@ class Connection(asyncio.BufferedProtocol):
 
     `on_event(connection, event, now)` gets every arrived frame, data frames after the link's
     latency; `on_lost(connection, reason)` is called once when the connection is gone, with
-    None where the conversation had ended properly.
+    None where the conversation had ended properly. The connections of one loop may share a
+    `scratch`.
     """
 
     def __init__(
@@ -65,8 +65,9 @@ class Connection(asyncio.BufferedProtocol):
         side: Side,
         on_event: Callable[[Connection, Event, float], None],
         on_lost: Callable[[Connection, NetcompError | None], None],
+        scratch: bytearray | None = None,
     ) -> None:
-        self.session = Session(side)
+        self.session = Session(side, scratch)
         self.error: NetcompError | None = None
         self.bytes_sent = 0
         self.bytes_received = 0
@@ -76,6 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         self._pacer = Pacer(self.outgoing)
         self._draw = Draw(0)
         self._ports = Ports()
+        self._holds = False
         self._flow = 0
         self._entering: Schedule | None = None
         self._held: deque[_Held] = deque()
@@ -85,8 +87,6 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._queue: deque[_Queued] = deque()
         self._paused = False
-        self._together = False
-        self._held_back: list[bytes | memoryview] = []
         self._closing = False
         self._timer = Alarm(self._pump)
         self._release_timer = Alarm(self._release)
@@ -111,6 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         self._pacer = Pacer(outgoing)
         self._draw = draw or Draw(0)
         self._ports = ports or Ports()
+        delayed = incoming.latency > 0 or incoming.jitter > 0
+        self._holds = delayed or self._ports.receive is not None
         self._flow = flow
 
     @property
@@ -121,51 +123,42 @@ class Connection(asyncio.BufferedProtocol):
 
     # Out
 
-    def send(self, frame: Outgoing, *, paced: bool = False) -> None:
-        """Account for a frame and write it, now or as soon as link and socket allow."""
+    def send(self, *frames: Outgoing) -> None:
+        """Account for frames and write them, now or as soon as link and socket allow.
+
+        What is short goes in one write, since each wakes the peer up.
+        """
         if self._closing:
             return
-        self.session.send(frame)
-        if frame.kind is FrameKind.STOP:
-            self._hurry()
-        transfer = self._scheduled(frame.nbytes) if paced else None
-        if transfer is None and self._goes_at_once(frame):
-            self._held_back.append(frame.buffers[0])
-            if not self._together:
-                self._let_go()
-            return
-        self._let_go()
-        self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
-        self._pump()
+        at_once: list[bytes | memoryview] = []
+        for frame in frames:
+            self.session.send(frame)
+            if frame.kind is FrameKind.STOP:
+                self._hurry()
+            transfer = self._scheduled(frame)
+            if transfer is None and self._needs_no_queue(frame):
+                at_once.append(frame.buffers[0])
+            else:
+                self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
+        if at_once and self._transport is not None:
+            data = at_once[0] if len(at_once) == 1 else b"".join(at_once)
+            self.bytes_sent += len(data)
+            self._transport.write(data)
+        if self._queue:
+            self._pump()
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write the short frames sent meanwhile in one go: each write wakes the peer up."""
-        self._together = True
-        try:
-            yield
-        finally:
-            self._together = False
-            self._let_go()
-
-    def _goes_at_once(self, frame: Outgoing) -> bool:
-        """Whether nothing is in the frame's way, and it is one short piece: it needs no queue."""
+    def _needs_no_queue(self, frame: Outgoing) -> bool:
+        """Whether nothing is in the frame's way, and it is one short piece."""
         short = len(frame.buffers) == 1 and frame.nbytes <= _AHEAD
         return short and not self._queue and not self._paused and self._transport is not None
 
-    def _let_go(self) -> None:
-        """Write what was held back to be written together."""
-        if self._held_back and self._transport is not None:
-            data = b"".join(self._held_back)
-            self.bytes_sent += len(data)
-            self._transport.write(data)
-        self._held_back.clear()
-
-    def _scheduled(self, nbytes: int) -> Schedule | None:
-        """Return when which bytes of a paced frame may go, None where at once."""
+    def _scheduled(self, frame: Outgoing) -> Schedule | None:
+        """Return when which bytes of a frame may go, None where at once: links slow data only."""
+        if CATEGORIES[frame.kind] != "data":
+            return None
         if self._ports.send is not None:
-            return self._ports.send.enqueue(self._flow, nbytes, clock())
-        return self._pacer.enqueue(nbytes, clock()) if self.outgoing.paced else None
+            return self._ports.send.enqueue(self._flow, frame.nbytes, clock())
+        return self._pacer.enqueue(frame.nbytes, clock()) if self.outgoing.paced else None
 
     def say_goodbye(self) -> None:
         """Send the worker's BYE behind everything queued, and close."""
@@ -274,13 +267,15 @@ class Connection(asyncio.BufferedProtocol):
                 self._arrived(event)
         except NetcompError as error:
             self.fail(error)
-        self._enter()
-        self._watch()
+        if self._ports.receive is not None:
+            self._enter(self._ports.receive)
+        if not self.session.between_frames:
+            self._watch()
 
     def _watch(self) -> None:
         """See to it that a frame that has begun goes on."""
         self._heard = clock()
-        if self._stall is None and not self.session.between_frames:
+        if self._stall is None:
             self._watch_again(_STALL_SECONDS)
 
     def _watch_again(self, seconds: float) -> None:
@@ -297,36 +292,35 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(ProtocolError(f"a frame stood still for {_STALL_SECONDS:g} s"))
 
     def _arrived(self, event: Event) -> None:
-        if CATEGORIES[event.kind] != "data":
+        if not self._holds or CATEGORIES[event.kind] != "data":
             self._on_event(self, event, clock())
             return
         entering, self._entering = self._entering, None
         delay = self.incoming.delay(self._draw.at(round_=event.round))
         if self._ports.receive is not None and entering is None:
-            entering = self._through_port(event.nbytes, event.nbytes)
+            entering = self._through_port(self._ports.receive, event.nbytes, event.nbytes)
         if entering is None and not delay and not self._held:
             self._on_event(self, event, clock())
             return
         self._held.append(_Held(event, entering, delay, clock() + delay))
         self._release()
 
-    def _enter(self) -> None:
+    def _enter(self, port: Port) -> None:
         """Let a large frame begin to take its share of this end's rate as soon as it is seen."""
         arriving = self.session.arriving
-        if self._ports.receive is None or arriving is None or self._entering is not None:
+        if arriving is None or self._entering is not None:
             return
         kind, nbytes, here = arriving
         if CATEGORIES[kind] == "data":
-            self._entering = self._through_port(nbytes, here)
+            self._entering = self._through_port(port, nbytes, here)
 
-    def _through_port(self, nbytes: int, here: int) -> Schedule:
+    def _through_port(self, port: Port, nbytes: int, here: int) -> Schedule:
         """Return the schedule of a frame of which so many bytes are here already.
 
         It began when the first of them left the other end, at its link's rate.
         """
-        assert self._ports.receive is not None  # noqa: S101 — for the type checker
         began = clock() - here / self.incoming.mean_rate
-        return self._ports.receive.enqueue(self._flow, nbytes, began)
+        return port.enqueue(self._flow, nbytes, began)
 
     def _release(self) -> None:
         """Hand on what has been held long enough; timers fire early, so the clock is asked."""

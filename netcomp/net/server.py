@@ -23,7 +23,7 @@ from netcomp.protocol.round import Links
 from netcomp.protocol.session import Event, Session, Side, State
 from netcomp.results.events import Overhead, RoundRecord
 from netcomp.wire.documents import Bye, Failure, Hello
-from netcomp.wire.frames import FrameKind
+from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
 
 __all__ = ["Observer", "Server", "overhead_of"]
 
@@ -84,6 +84,7 @@ class Server:
         self._peers: dict[Connection, _Peer] = {}
         self._accepted: dict[int, Connection] = {}
         self._numbers = count()
+        self._scratch = bytearray(SCRATCH_BYTES)
         self._workers: dict[int, Connection] = {}
         self._events: deque[tuple[ins.Event, float]] = deque()
         self._busy = False
@@ -127,7 +128,7 @@ class Server:
     # Connections
 
     def _accept(self) -> Connection:
-        connection = Connection(Side.SERVER, self._on_event, self._on_lost)
+        connection = Connection(Side.SERVER, self._on_event, self._on_lost, self._scratch)
         number = next(self._numbers)
         self._peers[connection] = _Peer(number)
         self._accepted[number] = connection
@@ -220,9 +221,10 @@ class Server:
 
     def _execute(self, instruction: ins.Instruction) -> None:
         match instruction:
-            case ins.Send(worker, frame, paced):
-                if (connection := self._workers.get(worker)) is not None:
-                    connection.send(frame, paced=paced)
+            case ins.Send(workers, frame):
+                for worker in workers:
+                    if (connection := self._workers.get(worker)) is not None:
+                        connection.send(frame)
                 if frame.kind is FrameKind.STOP:
                     self._limit_goodbye()
             case ins.Wake():

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_random_exponential
@@ -20,7 +20,7 @@ from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
 from netcomp.protocol.session import Event, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.wire.documents import Failure, Hello, Welcome, encode
-from netcomp.wire.frames import FrameKind
+from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["run_slots"]
@@ -49,7 +49,8 @@ async def run_slots(
     """
     raise_file_limit(slots)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="netcomp-slot") as pool:
-        workers = [_Worker(load, pool) for _ in range(slots)]
+        scratch = bytearray(SCRATCH_BYTES)
+        workers = [_Worker(load, pool, scratch) for _ in range(slots)]
 
         def leave() -> None:
             for worker in workers:
@@ -71,9 +72,10 @@ async def run_slots(
 class _Worker:
     """One slot and its connection."""
 
-    def __init__(self, load: Load, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, load: Load, pool: ThreadPoolExecutor, scratch: bytearray) -> None:
         self._slot = Slot(load, clock)
         self._pool = pool
+        self._scratch = scratch
         self._waiting: deque[tuple[Event, float]] = deque()
         self._computing = False
         self._slow = True
@@ -117,11 +119,12 @@ class _Worker:
             reraise=True,
         ):
             with attempt:
-                _, self._connection = await loop.create_connection(
-                    lambda: Connection(Side.WORKER, self._on_event, self._on_lost), host, port
-                )
+                _, self._connection = await loop.create_connection(self._speaking, host, port)
         assert self._connection is not None  # noqa: S101 — for the type checker
         return self._connection
+
+    def _speaking(self) -> Connection:
+        return Connection(Side.WORKER, self._on_event, self._on_lost, self._scratch)
 
     def leave(self) -> None:
         """Tell the server that the user wants this worker to go, and go."""
@@ -137,7 +140,7 @@ class _Worker:
 
     def _on_event(self, connection: Connection, event: Event, now: float) -> None:
         content = event.content
-        if event.kind is not FrameKind.DOWNLINK and isinstance(content, Failure):
+        if event.kind is FrameKind.ERROR and isinstance(content, Failure):
             connection.error = PeerRefused(content.code, content.reason)
             connection.finish()
             return
@@ -160,7 +163,7 @@ class _Worker:
                 future = asyncio.get_running_loop().run_in_executor(self._pool, work)
                 future.add_done_callback(self._answered)
                 return
-            self._reply(partial(self._answer, event, delivered))
+            self._reply(self._answer, event, delivered)
 
     def _answer(self, event: Event, delivered: float) -> list[Outgoing]:
         """Answer an event, and note whether that is slow; waiting for the thread is not."""
@@ -176,12 +179,12 @@ class _Worker:
             self._reply(future.result)
             self._answer_next()
 
-    def _reply(self, answer: Callable[[], list[Outgoing]]) -> None:
+    def _reply(self, answer: Callable[..., list[Outgoing]], *arguments: Any) -> None:
         """Send the answer; an answer that fails ends the conversation with its reason."""
         connection = self._connection
         assert connection is not None  # noqa: S101 — events come from it
         try:
-            frames = answer()
+            frames = answer(*arguments)
         except NetcompError as error:
             connection.fail(error)
             return
@@ -190,8 +193,6 @@ class _Worker:
             return
         if connection.session.state is State.CLOSED:
             return
-        with connection.together():
-            for frame in frames:
-                connection.send(frame, paced=frame.kind is FrameKind.UPLINK)
+        connection.send(*frames)
         if self._slot.stopped is not None and connection.session.state is State.CLOSING:
             connection.say_goodbye()

@@ -33,7 +33,7 @@ from netcomp.results.events import RoundRecord
 from netcomp.roles import Array, FoldingRole, Hearing, Message, ServerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
-from netcomp.wire.messages import Outgoing, vector_message
+from netcomp.wire.messages import vector_message
 
 __all__ = ["Coordinator", "Ground"]
 
@@ -130,7 +130,7 @@ class Coordinator:
             case ins.Reported():
                 self._in_round(event.worker, event.round)
                 self._round.reports[event.worker] = event.report
-                return self._proceed()
+                return self._proceed() if self._round.complete else []
             case ins.Joined():
                 return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)
             case ins.Prepared():
@@ -166,7 +166,7 @@ class Coordinator:
         begin = encode(ground.begin)
         out: list[ins.Instruction] = []
         for worker in range(self.workers):
-            out += [ins.Agree(worker, ground.begin), ins.Send(worker, begin, paced=False)]
+            out += [ins.Agree(worker, ground.begin), ins.Send((worker,), begin)]
         self._row = RoundRecord(0, 0.0, (), None, None)
         return out + self._after_row()
 
@@ -182,15 +182,15 @@ class Coordinator:
             messages = self._begun.role.downlink(self._state, draw)
         folding = self._folding
         self._hearing = {} if folding is None else folding.hearing(self._state, draw)
-        encoded: dict[int, Outgoing] = {}
-        out: list[ins.Instruction] = []
+        said: dict[int, tuple[Message, list[int]]] = {}
         for worker, message in messages.items():
             # A broadcast is one Message object: encode it once.
-            if id(message) not in encoded:
-                encoded[id(message)] = vector_message(FrameKind.DOWNLINK, number, message)
-            frame = encoded[id(message)]
-            self._round.speak(worker, message, frame.nbytes)
-            out.append(ins.Send(worker, frame, paced=True))
+            said.setdefault(id(message), (message, []))[1].append(worker)
+        out: list[ins.Instruction] = []
+        for message, workers in said.values():
+            frame = vector_message(FrameKind.DOWNLINK, number, message)
+            self._round.speak(workers, message, frame.nbytes)
+            out.append(ins.Send(workers, frame))
         return [*self._await(messages, self._begun.begin.max_up), *out, ins.Wake()]
 
     @property
@@ -248,7 +248,7 @@ class Coordinator:
         # A folding role takes what has heard; any other only knows a mapping.
         uplinks = cast("dict[int, Message]", self._hearing)
         self._hearing = {}
-        task = partial(_quietly, self._begun.role.aggregate, self._state, uplinks, draw)
+        task = partial(_aggregated, self._begun.role, self._state, uplinks, draw)
         # What is said next may differ from worker to worker.
         long = self._dim >= _LONG or self._dim * self.workers >= _LONG_IN_ALL
         return self._work(task, self._aggregated, long=long)
@@ -325,7 +325,7 @@ class Coordinator:
         frame = vector_message(FrameKind.PROBE, self.progress.rounds, dense_message(model))
         everybody = range(self.workers)
         out = self._await(everybody, self._begun.begin.max_probe)
-        return out + [ins.Send(worker, frame, paced=False) for worker in everybody]
+        return [*out, ins.Send(everybody, frame)]
 
     def _on_probed(self, event: ins.Probed) -> list[ins.Instruction]:
         if self._phase is _Phase.STOPPING:
@@ -374,8 +374,7 @@ class Coordinator:
         stop = encode(Stop(reason=reason[:2000]), self.progress.rounds)
         out = self._recorded()
         out += [ins.Listen(worker, reading=True) for worker in self._inbox.shut]
-        present = sorted(self._gathering.joined - self._gone)
-        out += [ins.Send(worker, stop, paced=False) for worker in present]
+        out.append(ins.Send(sorted(self._gathering.joined - self._gone), stop))
         return out + self._when_all_left()
 
     def _leave(self, worker: int) -> list[ins.Instruction]:
@@ -389,12 +388,13 @@ class Coordinator:
         return []
 
 
+# A diverging run overflows; the compressor that meets the result says so.
+@np.errstate(over="ignore", invalid="ignore")
 def _heard(hear: Callable[[int, Message], None], ready: Iterable[tuple[int, Message]]) -> None:
     for worker, message in ready:
-        _quietly(hear, worker, message)
+        hear(worker, message)
 
 
-def _quietly(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Call; a diverging run overflows, and the compressor that meets the result says so."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return call(*arguments)
+@np.errstate(over="ignore", invalid="ignore")
+def _aggregated(role: ServerRole, state: Any, uplinks: Any, draw: Draw) -> Any:
+    return role.aggregate(state, uplinks, draw)

@@ -61,7 +61,7 @@ class Gathering:
             welcome = encode(self._welcome(worker))
             return [
                 ins.Admit(event.connection, worker),
-                ins.Send(worker, welcome, paced=False),
+                ins.Send((worker,), welcome),
                 self.waiting(),
             ]
         return [ins.Refuse(event.connection, None, LocalProtocolError(reason))]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from netcomp.errors import LocalProtocolError, NetcompError
 from netcomp.protocol.session import Event as Frame
 from netcomp.results.events import RoundRecord
 from netcomp.roles import Message
-from netcomp.wire.documents import Begin, Bye, Hello, Ready, Report
+from netcomp.wire.documents import Begin, Bye, Hello, Ready
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
+from netcomp.wire.reports import Report
 
 __all__ = [
     "Admit",
@@ -59,8 +60,7 @@ class Prepared:
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A worker's uplink message is there, all of it."""
 
     worker: int
@@ -69,8 +69,7 @@ class Answered:
     wire_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(NamedTuple):
     """A worker told how long its answer took."""
 
     worker: int
@@ -154,11 +153,10 @@ class Agree:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write a frame to a worker. `paced` frames travel at the emulated link's speed."""
+    """Write a frame to each of these workers."""
 
-    worker: int
+    workers: Sequence[int]
     frame: Outgoing
-    paced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +228,12 @@ Instruction = (
 def told(worker: int, frame: Frame) -> Event:
     """Return what the coordinator is told of a frame of an admitted worker."""
     match frame.content:
-        case Message() as message if frame.kind is FrameKind.PROBED:
-            return Probed(worker, frame.round, message)
-        case Message() as message:
-            return Answered(worker, frame.round, message, frame.nbytes)
         case Report() as report:
             return Reported(worker, frame.round, report)
+        case Message() as message if frame.kind is FrameKind.UPLINK:
+            return Answered(worker, frame.round, message, frame.nbytes)
+        case Message() as message:
+            return Probed(worker, frame.round, message)
         case Ready() as ready:
             return Prepared(worker, ready)
         case Bye() as bye:

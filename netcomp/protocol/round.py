@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from netcomp.link import Link
 from netcomp.results.events import WORKER_RECORD, Accounts, Traffic
 from netcomp.roles import Message
-from netcomp.wire.documents import Report
+from netcomp.wire.reports import Report
 
 __all__ = ["Links", "Round"]
 
@@ -44,9 +44,10 @@ class Round:
     arrived: dict[int, float] = field(default_factory=dict)
     reports: dict[int, Report] = field(default_factory=dict)
 
-    def speak(self, worker: int, message: Message, wire_bytes: int) -> None:
-        """Note a downlink message."""
-        self.down[worker] = Traffic(message.paper_bits, message.payload_bytes, wire_bytes)
+    def speak(self, workers: Sequence[int], message: Message, wire_bytes: int) -> None:
+        """Note a downlink message, the same to each of these workers."""
+        traffic = Traffic(message.paper_bits, message.payload_bytes, wire_bytes)
+        self.down.update(dict.fromkeys(workers, traffic))
 
     def expects(self, worker: int) -> bool:
         """Whether the worker still owes its answer."""

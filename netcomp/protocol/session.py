@@ -24,10 +24,10 @@ where the connection still stands and close it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from netcomp.errors import (
     LocalProtocolError,
@@ -40,6 +40,7 @@ from netcomp.roles import Message
 from netcomp.wire.documents import DOCUMENTS, Begin, Bye, Document, Failure, Late, decode, encode
 from netcomp.wire.frames import Frame, FrameKind, FrameParser
 from netcomp.wire.messages import Outgoing, read_message
+from netcomp.wire.reports import REPORT_BYTES, Report, read_report
 
 __all__ = ["CATEGORIES", "Event", "Session", "Side", "State", "Tally"]
 
@@ -104,7 +105,7 @@ _DOCUMENT_LIMITS: Final = {
     K.WELCOME: _LARGE,
     K.READY: 1 << 16,
     K.BEGIN: 1 << 16,
-    K.REPORT: _SMALL,
+    K.REPORT: REPORT_BYTES,
     K.STOP: 2 * _SMALL,
     K.BYE: _SMALL,
     K.ERROR: _SMALL,
@@ -123,26 +124,34 @@ class Tally(dict[str, int]):
         return sum(self.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A frame that arrived: a validated document, or a vector message; `nbytes` on the wire."""
+_Content = Document | Message | Report
+_READ: Final[dict[FrameKind, Callable[[Frame], _Content]]] = {
+    **dict.fromkeys(FrameKind, read_message),
+    **dict.fromkeys(DOCUMENTS, decode),
+    K.REPORT: read_report,
+}
+
+
+class Event(NamedTuple):
+    """A frame that arrived: what it said, validated, and its bytes on the wire."""
 
     kind: FrameKind
     round: int
-    content: Document | Message
+    content: _Content
     nbytes: int
 
 
 class Session:
     """The state, limits and byte counts of one connection, seen from one side."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, scratch: bytearray | None = None) -> None:
+        """Begin a conversation; `scratch` is the parser's, which may be shared."""
         self.side = side
         self.state = State.CONNECTED
         self.sent = Tally()
         self.received_bytes = Tally()
         self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
-        self._parser = FrameParser({})
+        self._parser = FrameParser({}, scratch)
         self._next = _TABLE[self.state]
         self._allow()
 
@@ -211,15 +220,16 @@ class Session:
         return bye.sent == received and bye.received == dict(self.sent)
 
     def _arrived(self, frame: Frame) -> Event:
-        if frame.kind not in self._parser.limits:
+        kind, nbytes = frame.kind, frame.nbytes
+        if kind not in self._parser.limits:
             # It was allowed when it began, but this side has ended the conversation since.
-            raise RemoteProtocolError(f"{frame.kind.name} came while {self.state.value}")
-        self.received_bytes[CATEGORIES[frame.kind]] += frame.nbytes
-        content = decode(frame) if frame.kind in DOCUMENTS else read_message(frame)
+            raise RemoteProtocolError(f"{kind.name} came while {self.state.value}")
+        self.received_bytes[CATEGORIES[kind]] += nbytes
+        content = _READ[kind](frame)
         if isinstance(content, Begin):
             self.agree(content)
-        self._move(frame.kind)
-        return Event(frame.kind, frame.round, content, frame.nbytes)
+        self._move(kind)
+        return Event(kind, frame.round, content, nbytes)
 
     def _move(self, kind: FrameKind) -> None:
         state = State.CLOSED if kind is K.ERROR else self._next[kind]

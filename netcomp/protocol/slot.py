@@ -17,9 +17,10 @@ from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
 from netcomp.protocol.session import Event
 from netcomp.roles import Array, Batch, Kind, Message, Oracle, WorkerRole
-from netcomp.wire.documents import Begin, Ready, Report, Stop, Welcome, encode
+from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
+from netcomp.wire.reports import Report, report_frame
 
 __all__ = ["Local", "Probeable", "Slot"]
 
@@ -132,7 +133,7 @@ class Slot:
             elapsed=max(0.0, after - delivered),
             paper_bits=uplink.paper_bits,
         )
-        return [encode(report, round_), frame]
+        return [report_frame(report, round_), frame]
 
     def _probed(self, round_: int, message: Message) -> Outgoing:
         assert self._local is not None  # noqa: S101 — the session lets PROBE follow BEGIN only

@@ -5,7 +5,6 @@ Every document that comes from the network is validated here before anything loo
 
 from __future__ import annotations
 
-import struct
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -36,7 +35,6 @@ __all__ = [
     "Hello",
     "Late",
     "Ready",
-    "Report",
     "Stop",
     "Welcome",
     "decode",
@@ -150,19 +148,6 @@ class Begin(Document):
     max_probe: Bytes
 
 
-class Report(Document):
-    """How long the answer took (s) and what the papers would count for it (bits).
-
-    `elapsed` runs from the delivery of the downlink message to the uplink message's
-    hand-over; what is neither computing nor compressing in it is waiting for a processor.
-    """
-
-    compute: Seconds
-    compress: Seconds
-    elapsed: Seconds
-    paper_bits: Seconds
-
-
 class Stop(Document):
     """The run is over."""
 
@@ -206,22 +191,11 @@ DOCUMENTS: Final[dict[FrameKind, type[Document]]] = {
     FrameKind.WELCOME: Welcome,
     FrameKind.READY: Ready,
     FrameKind.BEGIN: Begin,
-    FrameKind.REPORT: Report,
     FrameKind.STOP: Stop,
     FrameKind.BYE: Bye,
     FrameKind.ERROR: Failure,
 }
 _KINDS = {model: kind for kind, model in DOCUMENTS.items()}
-
-# A worker says one REPORT a round. msgpack and pydantic need longer for it than everything else
-# that is done with the frame, so the one layout that `encode` writes is read and written here;
-# any other that says the same goes the long way.
-_FIELDS: Final = tuple(Report.model_fields)
-_LEADS: Final = tuple(
-    bytes([0x80 + len(_FIELDS)] * (place == 0) + [0xA0 + len(name)]) + name.encode() + b"\xcb"
-    for place, name in enumerate(_FIELDS)
-)
-_REPORT: Final = struct.Struct(">" + "".join(f"{len(lead)}sd" for lead in _LEADS))
 
 
 def steps_of(trace: Trace | None) -> list[list[float]]:
@@ -239,16 +213,12 @@ def _without(content: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def encode(content: Document, round_: int = 0) -> Outgoing:
     """Return the frame that carries a document."""
-    if type(content) is Report:
-        return document(FrameKind.REPORT, round_, _packed(content))
     return document(_KINDS[type(content)], round_, content.model_dump())
 
 
 def decode(frame: Frame) -> Document:
     """Return the validated document; raises `RemoteProtocolError` naming the bad field."""
     try:
-        if frame.kind is FrameKind.REPORT and (values := _unpacked(frame.body)) is not None:
-            return Report(**values)
         return DOCUMENTS[frame.kind].model_validate(read_document(frame))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -257,16 +227,3 @@ def decode(frame: Frame) -> Document:
         raise RemoteProtocolError(
             f"a {frame.kind.name} frame with {field or 'its map'}: {first['msg']}"
         ) from None
-
-
-def _packed(report: Report) -> bytes:
-    pairs = zip(_LEADS, (getattr(report, name) for name in _FIELDS), strict=True)
-    return _REPORT.pack(*(piece for pair in pairs for piece in pair))
-
-
-def _unpacked(body: memoryview) -> dict[str, float] | None:
-    """Return a REPORT's fields, to be validated; None where it is laid out in another way."""
-    if body.nbytes != _REPORT.size:
-        return None
-    pieces = _REPORT.unpack(body)
-    return dict(zip(_FIELDS, pieces[1::2], strict=True)) if pieces[::2] == _LEADS else None

@@ -24,9 +24,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from netcomp.errors import PayloadTooBig, RemoteProtocolError, VersionMismatch
 __all__ = [
     "HEADER_BYTES",
     "MAX_DESCRIPTOR",
+    "SCRATCH_BYTES",
     "VERSION",
     "Frame",
     "FrameKind",
@@ -42,7 +42,7 @@ __all__ = [
     "header",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The protocol version; any change of a golden frame raises it."""
 
 HEADER_BYTES: Final = 20
@@ -50,8 +50,9 @@ MAX_DESCRIPTOR: Final = 64
 
 _HEADER = struct.Struct(">2sBBHHIQ")
 _MAGIC = b"NC"
-_SCRATCH = 1 << 14
-_DIRECT = _SCRATCH // 2
+SCRATCH_BYTES: Final = 1 << 14
+"""What short frames are read into, and the headers of long ones."""
+_DIRECT = SCRATCH_BYTES // 2
 _ALIGN = 64
 
 
@@ -75,8 +76,7 @@ class FrameKind(IntEnum):
 _KINDS: Final = {int(kind): kind for kind in FrameKind}
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame as received; `nbytes` counts it whole, header included."""
 
     kind: FrameKind
@@ -103,11 +103,15 @@ class FrameParser:
     their own. `limits` maps the kinds that may come now to their largest body in bytes; its
     owner may change it between two frames. After an exception the stream is lost: close the
     connection.
+
+    Parsers that take turns, each from `buffer()` to the last frame of `received(n)`, may share
+    one `scratch` of SCRATCH_BYTES: the processor's cache holds one, not a thousand.
     """
 
-    def __init__(self, limits: Mapping[FrameKind, int]) -> None:
+    def __init__(self, limits: Mapping[FrameKind, int], scratch: bytearray | None = None) -> None:
         self.limits = limits
-        self._scratch = memoryview(bytearray(_SCRATCH))
+        self._scratch = memoryview(bytearray(SCRATCH_BYTES) if scratch is None else scratch)
+        self._rest = b""
         self._filled = 0
         self._body: memoryview | None = None
         self._body_filled = 0
@@ -116,7 +120,7 @@ class FrameParser:
     @property
     def idle(self) -> bool:
         """Whether the stream stands between two frames: an end here is a clean one."""
-        return self._body is None and self._filled == 0
+        return self._body is None and not self._rest
 
     @property
     def arriving(self) -> tuple[FrameKind, int, int] | None:
@@ -133,6 +137,9 @@ class FrameParser:
         """Return where the next bytes of the stream belong; never empty."""
         if self._body is not None:
             return self._body[self._body_filled :]
+        self._filled = len(self._rest)
+        if self._rest:
+            self._scratch[: self._filled] = self._rest
         return self._scratch[self._filled :]
 
     def received(self, nbytes: int) -> Iterator[Frame]:
@@ -143,12 +150,12 @@ class FrameParser:
         """
         if self._body is None:
             self._filled += nbytes
-            yield from self._cut()
-            return
+            return self._cut()
         self._body_filled += nbytes
-        if self._body_filled == self._body.nbytes:
-            body, self._body = self._body, None
-            yield Frame(*self._head, body)
+        if self._body_filled < self._body.nbytes:
+            return iter(())
+        body, self._body = self._body, None
+        return iter((Frame(*self._head, body),))
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
         """Take bytes of the stream from elsewhere; yield the complete frames."""
@@ -161,29 +168,24 @@ class FrameParser:
             yield from self.received(taken)
 
     def _cut(self) -> Iterator[Frame]:
-        at = 0
-        while self._filled - at >= HEADER_BYTES:
+        at, filled, scratch = 0, self._filled, self._scratch
+        while filled - at >= HEADER_BYTES:
             kind, round_, descriptor_size, body_size = self._header(at)
             end = at + HEADER_BYTES + descriptor_size
             whole = end + body_size
-            if self._filled < (whole if whole - at <= _DIRECT else end):
+            if filled < (whole if whole - at <= _DIRECT else end):
                 break
-            descriptor = bytes(self._scratch[at + HEADER_BYTES : end])
-            if whole <= self._filled:
+            descriptor = bytes(scratch[at + HEADER_BYTES : end])
+            if whole <= filled:
                 at = whole
-                yield Frame(kind, round_, descriptor, memoryview(bytes(self._scratch[end:whole])))
+                yield Frame(kind, round_, descriptor, memoryview(bytes(scratch[end:whole])))
             else:
                 self._head = (kind, round_, descriptor)
                 self._body = _aligned(body_size)
-                self._body_filled = self._filled - end
-                self._body[: self._body_filled] = self._scratch[end : self._filled]
-                at = self._filled
-        if at == self._filled:
-            self._filled = 0
-        elif at:
-            rest = bytes(self._scratch[at : self._filled])
-            self._scratch[: len(rest)] = rest
-            self._filled = len(rest)
+                self._body_filled = filled - end
+                self._body[: self._body_filled] = scratch[end:filled]
+                at = filled
+        self._rest = bytes(scratch[at:filled])
 
     def _header(self, at: int) -> tuple[FrameKind, int, int, int]:
         magic, version, kind, flags, descriptor, round_, body = _HEADER.unpack_from(

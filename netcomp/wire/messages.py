@@ -66,14 +66,9 @@ class Outgoing:
     round: int = 0
 
 
-def document(kind: FrameKind, round_: int, content: Mapping[str, Any] | bytes) -> Outgoing:
-    """Encode a document frame; the content is what msgpack and JSON have in common.
-
-    Or such a map's bytes.
-    """
-    if not isinstance(content, bytes):
-        content = bytes(msgpack.packb(dict(content), use_bin_type=True))
-    return _outgoing(kind, round_, b"", [content])
+def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
+    """Encode a document frame; the content is what msgpack and JSON have in common."""
+    return _outgoing(kind, round_, b"", [bytes(msgpack.packb(dict(content), use_bin_type=True))])
 
 
 def read_document(frame: Frame) -> dict[str, Any]:

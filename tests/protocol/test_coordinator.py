@@ -120,7 +120,7 @@ def test_rounds_without_any_message_take_place():
     for t, present in enumerate(role.rota):
         spoken = run.on(ins.Tick(), now)
         assert [*[FrameKind.DOWNLINK] * len(present), ins.Wake] == kinds(spoken)
-        assert present == [i.worker for i in spoken[:-1]]
+        assert present == [worker for i in spoken[:-1] for worker in i.workers]
         out = run.on(ins.Tick(), now)
         for worker in present:
             out = answer(run, worker, 1.0, now + 1.0)

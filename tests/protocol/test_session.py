@@ -16,13 +16,13 @@ from netcomp.wire.documents import (
     Hello,
     Known,
     Ready,
-    Report,
     Stop,
     Welcome,
     encode,
 )
 from netcomp.wire.frames import HEADER_BYTES, FrameKind, header
 from netcomp.wire.messages import vector_message
+from netcomp.wire.reports import Report, report_frame
 
 K, S = FrameKind, State
 SERVER, WORKER = Side.SERVER, Side.WORKER
@@ -46,7 +46,7 @@ FRAMES = {
     K.BEGIN: encode(BEGIN),
     K.DOWNLINK: vector(K.DOWNLINK, 66_000),
     K.UPLINK: vector(K.UPLINK, 30_000),
-    K.REPORT: encode(Report(compute=0.0, compress=0.0, elapsed=0.0, paper_bits=1.0)),
+    K.REPORT: report_frame(Report(compute=0.0, compress=0.0, elapsed=0.0, paper_bits=1.0), 0),
     K.PROBE: vector(K.PROBE, 24),
     K.PROBED: vector(K.PROBED, 32),
     K.STOP: encode(Stop(reason="done")),

@@ -288,9 +288,10 @@ def spied(monkeypatch):
             self.frames = []
             made[side].append(self)
 
-        def send(self, frame, *, paced=False):
-            self.frames.append((frame.kind, frame.nbytes, paced))
-            super().send(frame, paced=paced)
+        def _scheduled(self, frame):
+            transfer = super()._scheduled(frame)
+            self.frames.append((frame.kind, frame.nbytes, transfer is not None))
+            return transfer
 
     monkeypatch.setattr("netcomp.net.server.Connection", Spied)
     monkeypatch.setattr("netcomp.net.worker.Connection", Spied)

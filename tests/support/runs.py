@@ -9,7 +9,8 @@ from netcomp.protocol.coordinator import Coordinator, Ground
 from netcomp.protocol.goals import Goals
 from netcomp.protocol.round import Links
 from netcomp.roles import Kind, Message
-from netcomp.wire.documents import Begin, Hello, Known, Ready, Report, Welcome
+from netcomp.wire.documents import Begin, Hello, Known, Ready, Welcome
+from netcomp.wire.reports import Report
 from support.cases import smooth
 
 D, WORKERS = 3, 2
@@ -55,7 +56,9 @@ def gathered(**options):
 
 
 def kinds(out):
-    return [i.frame.kind if isinstance(i, ins.Send) else type(i) for i in out]
+    """Return what instructions are, a frame once for each worker it goes to."""
+    told = [(i.workers, i.frame.kind) if isinstance(i, ins.Send) else ([0], type(i)) for i in out]
+    return [kind for workers, kind in told for _ in workers]
 
 
 def vector(*values):

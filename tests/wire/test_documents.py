@@ -17,7 +17,6 @@ from netcomp.wire.documents import (
     Known,
     Late,
     Ready,
-    Report,
     Stop,
     Welcome,
     decode,
@@ -49,7 +48,6 @@ VALID = {
         layers=[100, 12],
     ),
     K.BEGIN: Begin(plan={"name": "gd", "gamma": 0.5}, max_down=9000, max_up=5000, max_probe=9001),
-    K.REPORT: Report(compute=0.5, compress=0.25, elapsed=1.0, paper_bits=3200.0),
     K.STOP: Stop(reason="converged: ‖∇f(x)‖² ≤ ε"),
     K.BYE: Bye(
         sent={"data": 10, "control": 5},

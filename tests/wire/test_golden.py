@@ -18,7 +18,6 @@ from netcomp.wire.documents import (
     Hello,
     Known,
     Ready,
-    Report,
     Stop,
     Welcome,
     decode,
@@ -26,6 +25,7 @@ from netcomp.wire.documents import (
 )
 from netcomp.wire.frames import VERSION, FrameKind, FrameParser
 from netcomp.wire.messages import read_message, vector_message
+from netcomp.wire.reports import Report, read_report, report_frame
 
 K = FrameKind
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "frames.json").read_text())
@@ -85,6 +85,8 @@ def encoded(kind):
     round_, content = CONTENTS[kind]
     if isinstance(content, Message):
         outgoing = vector_message(kind, round_, content)
+    elif isinstance(content, Report):
+        outgoing = report_frame(content, round_)
     else:
         outgoing = encode(content, round_)
     return b"".join(outgoing.buffers)
@@ -111,7 +113,8 @@ def test_the_decoder_reads_these_bytes(kind):
     stream = bytes.fromhex(GOLDEN["frames"][kind.name])
     (frame,) = FrameParser({kind: 4096}).feed(stream)
     round_, content = CONTENTS[kind]
-    read = read_message(frame) if isinstance(content, Message) else decode(frame)
+    readers = {Message: read_message, Report: read_report}
+    read = readers.get(type(content), decode)(frame)
     assert (kind, round_, content) == (frame.kind, frame.round, read)
 
 

@@ -29,6 +29,7 @@ from netcomp.wire.messages import (
     read_message,
     vector_message,
 )
+from netcomp.wire.reports import Report, read_report, report_frame
 
 VECTORS = [FrameKind.DOWNLINK, FrameKind.UPLINK, FrameKind.PROBE, FrameKind.PROBED]
 ALIGNED = 1 << 16
@@ -303,6 +304,7 @@ def seeds():
         vector_message(FrameKind.UPLINK, 1, Message(Kind.FULL, (part, part[:0], part[:70]))),
         vector_message(FrameKind.DOWNLINK, 2, Message(Kind.START)),
         vector_message(FrameKind.UPLINK, 3, large),
+        report_frame(Report(compute=0.5, compress=0.25, elapsed=1.0, paper_bits=3200.0), 1),
         encode(Hello(netcomp="0.1.0", worker=3)),
         encode(Welcome(worker=0, workers=2, run="r", spec=spec, rate=1e6, latency=0.0)),
         encode(Ready(dim=10, rows=5, digest="abc", constants=constants)),
@@ -350,6 +352,8 @@ def read_all(stream):
                 read = read_message(frame)
                 assert read.payload_bytes <= frame.body.nbytes
                 assert len(read.parts) <= MAX_PARTS
+            elif frame.kind is FrameKind.REPORT:
+                assert min(read_report(frame)) >= 0.0
             else:
                 assert isinstance(decode(frame), Document)
             outcome = "valid"
