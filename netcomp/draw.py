@@ -26,9 +26,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,8 +78,7 @@ class Direction(IntEnum):
     DOWN = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """The key of a family of random streams, one a `Purpose`.
 
     `worker` is the stable number of a worker from 0, or `ALL` where every worker
@@ -102,7 +100,7 @@ class Draw:
         worker: int | None = None,
     ) -> Draw:
         """Return the key with the given parts replaced."""
-        # Not `replace`, which takes ten times as long: a round asks for several keys a worker.
+        # Not `_replace`, which takes three times as long: a round asks for several keys a worker.
         return Draw(
             self.seed,
             self.round if round_ is None else round_,
@@ -113,7 +111,7 @@ class Draw:
 
     def shared(self) -> Draw:
         """Return the key all workers have in common."""
-        return self if self.worker == ALL else replace(self, worker=ALL)
+        return self if self.worker == ALL else self._replace(worker=ALL)
 
     def stream(self, purpose: Purpose) -> Stream:
         """Return the stream of this key for one purpose, from its beginning."""

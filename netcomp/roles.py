@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,7 @@ class Kind(IntEnum):
     """Nothing: this worker was not drawn to speak in this round."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message of a role, its vectors encoded.
 
     `parts` are flat views of bytes, the payload as it goes onto the wire. `paper_bits`

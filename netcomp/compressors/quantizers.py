@@ -137,8 +137,10 @@ class FloatFormat(Quantizer):
         return 8.0 * m * self._dtype.itemsize
 
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
-        with np.errstate(over="ignore"):
-            raw = values.astype(self._dtype, copy=False)
+        raw = values
+        if values.dtype != self._dtype:
+            with np.errstate(over="ignore"):
+                raw = values.astype(self._dtype)
         require_finite(raw, draw)
         part = as_bytes(raw)
         return (part,), self.decode((part,), raw.size)

@@ -44,6 +44,8 @@ def copied(thing: Any) -> Any:
         return {key: copied(value) for key, value in thing.items()}
     if type(thing) in (list, tuple):
         return type(thing)(copied(value) for value in thing)
+    if isinstance(thing, tuple) and hasattr(thing, "_make"):
+        return thing._make(copied(value) for value in thing)
     if is_dataclass(thing) and not isinstance(thing, type):
         made = copy(thing)
         for field in fields(thing):
