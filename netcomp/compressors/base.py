@@ -232,7 +232,7 @@ def all_finite(values: NDArray[Any]) -> bool:
     # Sums in half precision overflow soon; of few values the detail is cheaper than a sum.
     if values.itemsize < 4 or values.size <= _ROW:  # noqa: PLR2004 — of half precision
         # `all` goes a long way round through Python.
-        return np.count_nonzero(np.isfinite(values)) == values.size
+        return int(np.count_nonzero(np.isfinite(values))) == values.size
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(_telltale(values)) or np.isfinite(values).all())
 
