@@ -15,16 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "MAGNITUDE",
-    "MANTISSA",
-    "MANTISSA_BITS",
-    "POWER",
-    "SIGN_BIT",
-    "SWITCH",
-    "WORTH",
-    "natural_loop",
-]
+__all__ = ["BYTE", "REST_BITS", "SWITCH", "WORTH", "natural_loop"]
 
 SWITCH: Final = "NETCOMP_COMPILED"
 """The environment variable that turns compiled loops off where it is 0."""
@@ -32,29 +23,27 @@ SWITCH: Final = "NETCOMP_COMPILED"
 WORTH: Final = 1 << 20
 """The number of values from which a compiled loop is used."""
 
-MANTISSA_BITS: Final = np.uint32(23)
-SIGN_BIT: Final = np.uint32(31)
-MANTISSA: Final = np.uint32(0x007F_FFFF)
-MAGNITUDE: Final = np.uint32(0x7FFF_FFFF)
-POWER: Final = np.uint32(0xFF80_0000)
-"""A float32: where its exponent and sign begin; its mantissa, its magnitude, all but the mantissa.
+BYTE: Final = np.uint32(8)
+REST_BITS: Final = np.uint32(15)
+"""A float32: sign, a byte of exponent, the first byte of the mantissa and the rest of that.
 
 Numbers of numpy, because to numba those of Python have 64 bits.
 """
 
-_EXPONENT = np.uint32(0xFF)
+_EXPONENT_AT = np.uint32(BYTE + REST_BITS)
+_LOWEST = np.uint32(0xFF)
 
 Words = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
-NaturalLoop = Callable[[Words, Words, Bytes, Bytes, Words], int]
+NaturalLoop = Callable[[Words, Bytes, Bytes, NDArray[np.bool_]], int]
 
 
 def natural_loop(count: int) -> NaturalLoop | None:
     """Return the compiled loop of natural compression for vectors of `count` values.
 
-    loop(bits, words, exponents, signs, decoded) rounds the float32 numbers of these bits with as
-    many random words, writes the exponents, the packed signs and the bits of what they decode to,
-    and returns the largest of the bits without the sign. None where numpy is to do that.
+    loop(bits, words, exponents, undecided) writes the exponent fields of the float32 numbers of
+    these bits, 1 more where a random byte is below the first byte of the mantissa, and which
+    bytes are equal to it. Returns the largest field. None where numpy is to do that.
     """
     if count < WORTH or os.environ.get(SWITCH) == "0":
         return None
@@ -72,18 +61,13 @@ def _compiled_natural() -> NaturalLoop | None:
     return loop
 
 
-def _natural(bits: Words, words: Words, exponents: Bytes, signs: Bytes, decoded: Words) -> int:
+def _natural(bits: Words, words: Bytes, exponents: Bytes, undecided: NDArray[np.bool_]) -> int:
     # Every intermediate is cast: numba makes 64-bit integers of sums and shifts.
-    largest = np.uint32(0)
+    largest = np.uint8(0)
     for i in range(bits.size):
-        rounded = np.uint32(bits[i] + (words[i] & MANTISSA))
-        largest = max(largest, np.uint32(bits[i] & MAGNITUDE))
-        decoded[i] = np.uint32(rounded & POWER)
-        exponents[i] = np.uint8(np.uint32(rounded >> MANTISSA_BITS) & _EXPONENT)
-    for i in range(signs.size):
-        byte = np.uint8(0)
-        for j in range(8 * i, 8 * i + 8):
-            sign = np.uint8(bits[j] >> SIGN_BIT) if j < bits.size else np.uint8(0)
-            byte = np.uint8(np.uint8(byte << np.uint8(1)) | sign)
-        signs[i] = byte
+        leading = np.uint8(np.uint32(bits[i] >> REST_BITS) & _LOWEST)
+        exponent = np.uint8(np.uint32(bits[i] >> _EXPONENT_AT) & _LOWEST)
+        largest = max(largest, exponent)
+        exponents[i] = np.uint8(exponent + np.uint8(words[i] < leading))
+        undecided[i] = words[i] == leading
     return int(largest)

@@ -7,14 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.compiled import (
-    MAGNITUDE,
-    MANTISSA,
-    MANTISSA_BITS,
-    POWER,
-    SIGN_BIT,
-    natural_loop,
-)
+from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
 from netcomp.draw import Stream
 
 __all__ = [
@@ -39,7 +32,13 @@ NATURAL_LIMIT: Final = 2.0**127
 """Magnitudes from here on could round up to infinity and are refused."""
 
 _CHUNK = 1 << 16
-_LIMIT_BITS = int(np.float32(NATURAL_LIMIT).view(np.uint32))
+_LONG = 1 << 17
+"""Of values where scratch memory is little; so long that calls cost nothing beside the work."""
+
+_MANTISSA_BITS = np.uint32(23)
+_SIGN_BIT = np.uint32(31)
+_REST = (np.uint32(1) << REST_BITS) - np.uint32(1)
+_LIMIT_FIELD = int(np.float32(NATURAL_LIMIT).view(np.uint32)) >> int(_MANTISSA_BITS)
 _HALF = np.uint32(16)
 
 
@@ -78,50 +77,64 @@ def sign_bytes(count: int) -> int:
 
 
 def natural_encode(
-    values: NDArray[np.float32], stream: Stream, decoded: NDArray[np.float32] | None = None
+    values: NDArray[np.float32], stream: Stream
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Round each value to a power of two at random; return (exponents, packed signs).
 
-    A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise:
-    adding 23 random bits below the exponent field and cutting the mantissa off does
-    just that. Below 2^-126 the neighbours are 0 and 2^-126, still without bias.
-    `decoded` takes what `natural_decode` would return. Raises ValueError unless all
-    magnitudes are below `NATURAL_LIMIT`.
+    A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise. Below 2^-126
+    the neighbours are 0 and 2^-126, still without bias: an exponent field goes up by one with
+    the probability that the mantissa field below it is of 2²³. Eight random bits below its first
+    eight decide; where they are equal, once in 256, a uniform number below the rest of it does.
+    Raises ValueError unless all magnitudes are below `NATURAL_LIMIT`.
     Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
     exponents = np.empty(values.size, dtype=np.uint8)
     signs = np.empty(sign_bytes(values.size), dtype=np.uint8)
     bits = values.view(np.uint32)
-    powers = None if decoded is None else decoded.view(np.uint32)
-    scratch = np.empty(min(values.size, _CHUNK), dtype=np.uint32)
-    step = natural_loop(values.size) or _natural_step
-    for start in range(0, values.size, _CHUNK):
-        part = slice(start, min(start + _CHUNK, values.size))
-        eighth = slice(start // 8, sign_bytes(part.stop))
-        words = stream.words32(part.stop - start)
-        power = scratch[: words.size] if powers is None else powers[part]
-        largest = step(bits[part], words, exponents[part], signs[eighth], power)
-        if largest >= _LIMIT_BITS:
+    loop = natural_loop(values.size) or _NaturalStep(min(values.size, _LONG))
+    flags = np.empty(min(values.size, _LONG), dtype=bool)
+    for start in range(0, values.size, _LONG):
+        part = slice(start, min(start + _LONG, values.size))
+        few, rounded, undecided = bits[part], exponents[part], flags[: part.stop - start]
+        words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False).view(np.uint8)
+        if loop(few, words[: few.size], rounded, undecided) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
+        at = np.flatnonzero(undecided)
+        rest = few.take(at) & _REST
+        rounded[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
+        np.signbit(values[part], out=flags[: few.size])
+        signs[start // 8 : sign_bytes(part.stop)] = np.packbits(flags[: few.size])
     return exponents, signs
 
 
-def _natural_step(
-    bits: NDArray[np.uint32],
-    words: NDArray[np.uint32],
-    exponents: NDArray[np.uint8],
-    signs: NDArray[np.uint8],
-    powers: NDArray[np.uint32],
-) -> int:
-    """Do what `netcomp.coding.compiled.natural_loop` says; `words` are used up."""
-    words &= MANTISSA
-    # The sign bit above the exponent is not reached: 2¹²⁷ is a float too.
-    words += bits
-    np.bitwise_and(words, POWER, out=powers)
-    words >>= MANTISSA_BITS
-    np.copyto(exponents, words, casting="unsafe")
-    signs[:] = np.packbits(bits.view(np.int32) < 0)
-    return int(np.bitwise_and(bits, MAGNITUDE, out=words).max())
+class _NaturalStep:
+    """What `netcomp.coding.compiled.natural_loop` says, with scratch memory for `most` values."""
+
+    def __init__(self, most: int) -> None:
+        self._fields = np.empty(most, dtype=np.uint32)
+        self._leading = np.empty(most, dtype=np.uint8)
+        self._up = np.empty(most, dtype=bool)
+
+    def __call__(
+        self,
+        bits: NDArray[np.uint32],
+        words: NDArray[np.uint8],
+        exponents: NDArray[np.uint8],
+        undecided: NDArray[np.bool_],
+    ) -> int:
+        fields, leading, up = (
+            scratch[: bits.size] for scratch in (self._fields, self._leading, self._up)
+        )
+        np.right_shift(bits, REST_BITS, out=fields)
+        np.copyto(leading, fields, casting="unsafe")
+        fields >>= BYTE
+        # The sign above the exponent is cut off.
+        np.copyto(exponents, fields, casting="unsafe")
+        largest = int(exponents.max())
+        np.less(words, leading, out=up)
+        np.equal(words, leading, out=undecided)
+        exponents += up.view(np.uint8)
+        return largest
 
 
 def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -132,8 +145,8 @@ def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> ND
         part = slice(start, min(start + _CHUNK, exponents.size))
         bits, size = out[part].view(np.uint32), part.stop - start
         np.copyto(bits, exponents[part])
-        bits <<= MANTISSA_BITS
+        bits <<= _MANTISSA_BITS
         np.copyto(sign[:size], np.unpackbits(signs[start // 8 :][: sign_bytes(size)], count=size))
-        sign[:size] <<= SIGN_BIT
+        sign[:size] <<= _SIGN_BIT
         bits |= sign[:size]
     return out

@@ -19,7 +19,7 @@ __all__ = ["pack_trits", "unpack_trits"]
 
 _PER_BYTE = 5
 _LARGEST = 3**_PER_BYTE - 1
-_CHUNK = 1 << 16
+_CHUNK = 1 << 17
 
 
 def pack_trits(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -32,11 +32,13 @@ def pack_trits(values: NDArray[Any]) -> NDArray[np.uint8]:
     digits = values.astype(np.uint8, copy=False)
     m = -(-digits.size // _PER_BYTE)
     out = np.zeros(m, dtype=np.uint8)
+    twice = np.empty(min(m, _CHUNK), dtype=np.uint8)
     for start in range(0, m, _CHUNK):
         part = out[start : start + _CHUNK]
         for place in reversed(range(_PER_BYTE)):
             plane = digits[place * m : (place + 1) * m][start : start + _CHUNK]
-            part *= 3
+            # Sums of bytes take half the time of products.
+            part += np.add(part, part, out=twice[: part.size])
             part[: plane.size] += plane
     return out
 

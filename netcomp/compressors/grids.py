@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from netcomp.compressors.cells import Cells
 from netcomp.compressors.chance import BELOW_ONE, Coins
-from netcomp.compressors.norms import CHUNK, Values, pieces
+from netcomp.compressors.norms import Values, pieces
 from netcomp.draw import Stream
 
 __all__ = [
@@ -53,7 +53,7 @@ class Grid:
         self.dtype = _symbol_dtype(self.size)
 
     def split(self, values: Values) -> Split:
-        """Return k and T ≈ 2¹⁶p (`netcomp.compressors.chance`) of up to 65,536 values.
+        """Return k and T ≈ 2¹⁶p (`netcomp.compressors.chance`) of up to `CHUNK` values.
 
         The arrays may be altered, and may be used again by the next call.
         """
@@ -85,15 +85,20 @@ class Grid:
 
 
 class _Fast(Grid):
-    """Scratch memory for values of one dtype."""
+    """Scratch memory for values of one dtype, as much as the longest piece takes."""
 
     def __init__(self, magnitudes: NDArray[np.float32], work: type = np.float32) -> None:
         super().__init__(magnitudes)
-        self._work: Magnitudes = np.empty(CHUNK, dtype=work)
-        self._thresholds = np.empty(CHUNK, dtype=np.uint16)
-        self._k = np.empty(CHUNK, dtype=self.dtype)
+        self._work: Magnitudes = np.empty(0, dtype=work)
+        self._thresholds = np.empty(0, dtype=np.uint16)
+        self._k = np.empty(0, dtype=self.dtype)
 
     def _magnitudes(self, values: Values) -> NDArray[Any]:
+        if values.size > self._work.size:
+            scratch = (self._work, self._thresholds, self._k)
+            self._work, self._thresholds, self._k = (
+                np.empty(values.size, dtype=array.dtype) for array in scratch
+            )
         t = self._work[: values.size]
         np.abs(values, out=t)
         return t

@@ -216,18 +216,16 @@ class Natural(Quantizer):
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         with np.errstate(over="ignore"):
             single = np.ascontiguousarray(values, dtype=np.float32)
-        entropy = self.coding == "entropy"
-        decoded = np.empty(single.size, dtype=np.float32) if entropy else None
         try:
-            raw = natural_encode(single, draw.stream(Purpose.QUANTIZER), decoded)
+            raw = natural_encode(single, draw.stream(Purpose.QUANTIZER))
         except ValueError:
             require_finite(values, draw)
             raise not_finite(int(np.argmax(np.abs(single) >= NATURAL_LIMIT)), draw) from None
-        if decoded is None:
+        if self.coding == "raw":
             return tuple(as_bytes(part) for part in raw), partial(natural_decode, *raw)
-        # Both zeros are the symbol 0.
-        decoded += np.float32(0.0)
-        return (memoryview(encode_symbols(_symbols(decoded), _NATURAL)),), decoded
+        symbols = _symbols(*raw)
+        del raw, single
+        return (memoryview(encode_symbols(symbols, _NATURAL)),), partial(_numbers, symbols)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         if self.coding == "raw":
@@ -237,16 +235,15 @@ class Natural(Quantizer):
         return _numbers(decode_symbols(only_part(parts), m, _NATURAL))
 
 
-def _symbols(powers: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Return twice the exponent field plus the sign of powers of two and zeros."""
-    out = np.empty(powers.size, dtype=np.uint16)
-    for part in pieces(powers.size):
-        bits = powers[part].view(np.uint32)
-        sign = bits >> np.uint32(31)
-        exponent = bits >> np.uint32(22)
-        exponent &= np.uint32(_NATURAL - 2)
-        exponent |= sign
-        out[part] = exponent
+def _symbols(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Return twice the exponent field plus the sign, 0 for both zeros."""
+    out = exponents.astype(np.uint16)
+    out += out
+    for part in pieces(out.size):
+        size = part.stop - part.start
+        negative = np.unpackbits(signs[part.start // 8 :][: sign_bytes(size)], count=size)
+        negative &= exponents[part] > 0
+        out[part] += negative
     return out
 
 

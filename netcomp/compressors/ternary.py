@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import Held
-from netcomp.compressors.chance import BELOW_ONE, Coins
+from netcomp.compressors.chance import BELOW_256, Coins
 from netcomp.compressors.norms import (
     CHUNK,
     Values,
@@ -26,7 +26,7 @@ from netcomp.draw import Draw, Purpose, Stream
 
 __all__ = ["Ternary"]
 
-# Scales of which the reciprocal is a normal float32 with room for 2¹⁶.
+# Scales of which the reciprocal is a normal float32 with room for 2⁸.
 _PLAIN_LOW, _PLAIN_HIGH = 1e-30, 1e36
 
 
@@ -71,18 +71,20 @@ class Ternary(Quantizer):
         coins = Coins(stream, values.size)
         plain = values.dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
         work: Values = np.empty(min(values.size, CHUNK), dtype=np.float32 if plain else np.float64)
-        thresholds = np.empty(work.size, dtype=np.uint16)
-        factor = work.dtype.type(BELOW_ONE / scale)
+        signed, thresholds = np.empty(work.size, np.int16), np.empty(work.size, np.uint8)
+        factor = work.dtype.type(BELOW_256 / scale)
         for part in pieces(values.size):
-            v = values[part]
-            t, T = work[: v.size], thresholds[: v.size]
-            np.abs(v, out=t)
-            t *= factor
-            np.copyto(T, t, casting="unsafe")
+            v, code = values[part], codes[part]
+            t, s, T = work[: v.size], signed[: v.size], thresholds[: v.size]
+            np.multiply(v, factor, out=t)
+            # As integers magnitudes take a pass less over memory than as floats.
+            np.copyto(s, t, casting="unsafe")
+            np.abs(s, out=s)
+            np.copyto(T, s, casting="unsafe")
             kept = coins.toss(T, lambda at, v=v: np.abs(v[at]).astype(np.float64) / scale)  # type: ignore[misc]
-            np.less(v, 0, out=codes[part].view(bool))
-            codes[part] &= kept
-            codes[part] += kept
+            np.less(v, 0, out=code.view(bool))
+            code &= kept.view(np.uint8)
+            code += kept.view(np.uint8)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, -(-m // 5))

@@ -222,41 +222,49 @@ def test_rand_k_error_is_attained():
     assert abs(error - compressor.omega(12)) <= width
 
 
-class FixedWords:
-    """A stream whose 32-bit words are given."""
+class AllBytes:
+    """A stream whose 256 bytes are 0 … 255, and whose uniforms are given."""
 
-    def __init__(self, word):
-        self.word = word
+    def __init__(self, uniform):
+        self.uniform = uniform
 
-    def words32(self, count):
-        return np.full(count, self.word, np.uint32)
+    def words64(self, count):
+        assert count == 32
+        return np.arange(256, dtype=np.uint8).view("<u8")
+
+    def uniforms(self, count):
+        return np.full(count, self.uniform)
 
 
-def _natural(x, word):
-    coded = natural_encode(np.array([x], np.float32), FixedWords(word))
-    return Fraction(float(natural_decode(*coded)[0]))
+def _natural(x, uniform):
+    """Return what x becomes with each random byte, and the uniform if that is asked for."""
+    coded = natural_encode(np.full(256, x, np.float32), AllBytes(uniform))
+    return [Fraction(float(value)) for value in natural_decode(*coded)]
 
 
 @seeded
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(0, 511))
-def test_natural_is_unbiased_exactly(x, high_bits):
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_natural_is_unbiased_exactly(x):
     """Two neighbouring powers of two; their exact probabilities give mean x, error ≤ x²/8.
 
-    The 23 low bits of the word decide, monotonically, so the two words at the threshold
-    2²³ − mantissa prove P(up) = mantissa / 2²³. The 9 high bits change nothing. Below
-    2⁻¹²⁶ (subnormal) the neighbours are 0 and 2⁻¹²⁶: no bias, but no bound of 1/8 either.
+    With U the uniform, up goes x for k random bytes where U is f or more and for k + 1 where it
+    is less, so P(up) = (k + f)/256. Below 2⁻¹²⁶ (subnormal) the neighbours are 0 and 2⁻¹²⁶: no
+    bias, but no bound of 1/8 either.
     """
     assume(abs(x) < 2.0**127)
-    mantissa = int(np.float32(x).view(np.uint32)) & (2**23 - 1)
-    threshold = 2**23 - mantissa
-    noise = high_bits << 23
-    down = _natural(x, noise | 0)
-    if mantissa == 0:
-        assert Fraction(x) == down == _natural(x, noise | (2**23 - 1))
+    f = (int(np.float32(x).view(np.uint32)) & 0x7FFF) / 2**15
+    outcomes = _natural(x, f)
+    down, up = outcomes[255], outcomes[0]
+    if abs(down) == abs(Fraction(x)):
+        assert [Fraction(x)] * 256 == outcomes == _natural(x, 0.0)
         return
-    up = _natural(x, noise | (2**23 - 1))
-    assert (down, up) == (_natural(x, noise | threshold - 1), _natural(x, noise | threshold))
-    share = Fraction(mantissa, 2**23)
+    k = 256 - outcomes.count(down)
+    assert [up] * k + [down] * (256 - k) == outcomes
+    if f:
+        more = _natural(x, f - 2.0**-53)
+        assert (k + 1, 255 - k) == (len(more) - more.count(down), more.count(down))
+        up = more[0]
+    share = (k + Fraction(f)) / 256
     assert Fraction(x) == (1 - share) * down + share * up
     error = (1 - share) * (down - Fraction(x)) ** 2 + share * (up - Fraction(x)) ** 2
     if abs(x) >= 2.0**-126:
@@ -265,20 +273,24 @@ def test_natural_is_unbiased_exactly(x, high_bits):
 
 
 def test_natural_rounds_by_the_quantizers_words():
-    """Value j of those kept goes up where mantissa + 23 low bits of word j reach 2²³.
+    """Value j of those kept goes up where byte j of the words is below 8 bits of its mantissa.
 
-    The words are the 32-bit words of the quantizer's stream, not of the sparsifier's: one
-    stream for both would bias the chain.
+    Where the two are equal, a uniform below the other 15 bits decides. The words are those of the
+    quantizer's stream, not of the sparsifier's: one stream for both would bias the chain.
     """
-    d, draw = 41, key(3, 6)
+    d, draw = 4001, key(3, 6)
     v = np.random.default_rng(1).normal(size=d).astype(np.float32)
     payload = resolved("top-k:25%+natural", d, 5).compress(v, draw)
     parts = (draw.seed, draw.round, draw.sub, draw.direction, draw.worker, Purpose.QUANTIZER)
-    words = PlainStream(*parts).words32(payload.indices.size)
-    for x, word, actual in zip(v[payload.indices], words, payload.values, strict=True):
-        power = Fraction(2) ** (frexp(x)[1] - 1)
-        excess = (abs(Fraction(float(x))) / power - 1) * 2**23
-        expected = power * (2 if excess + word % 2**23 >= 2**23 else 1)
+    plain, kept = PlainStream(*parts), v[payload.indices].tolist()
+    random = b"".join(word.to_bytes(8, "little") for word in plain.words64(-(-len(kept) // 8)))
+    excess = [int(np.ldexp(abs(x), 24 - frexp(x)[1])) - 2**23 for x in kept]
+    ties = [j for j, e in enumerate(excess) if random[j] == e >> 15]
+    assert ties
+    uniforms = dict(zip(ties, plain.uniforms(len(ties)), strict=True))
+    for j, (x, actual) in enumerate(zip(kept, payload.values, strict=True)):
+        up = random[j] < excess[j] >> 15 or uniforms.get(j, 1.0) * 2**15 < excess[j] % 2**15
+        expected = Fraction(2) ** (frexp(x)[1] - 1 + up)
         assert expected * (-1 if x < 0 else 1) == Fraction(float(actual))
 
 

@@ -1,4 +1,4 @@
-"""Random rounding at 16 bits a value: exact decisions, the right neighbours, norms."""
+"""Random rounding at 8 or 16 bits a value: exact decisions, the right neighbours, norms."""
 
 from fractions import Fraction
 
@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcomp.compressors.cells import Cells
-from netcomp.compressors.chance import Coins
+from netcomp.compressors.chance import BELOW_256, BELOW_ONE, Coins
 from netcomp.compressors.grids import nearest_symbols
 from netcomp.compressors.levels import Dithering, Qsgd
 from netcomp.compressors.norms import CHUNK, Norm, max_norm
 from netcomp.compressors.rounding import Rounding, Steps
+from netcomp.compressors.ternary import Ternary
 from netcomp.compressors.thinning import thinned
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import NotFinite
@@ -28,13 +29,13 @@ NORMS = [1.0, 3.7, 1e-10, 3e25, 3e38, 1e-40, 1e-44]
 
 
 class Given:
-    """A stream whose 16-bit words and uniforms are given."""
+    """A stream whose words of 8 or 16 bits and whose uniforms are given."""
 
     def __init__(self, words, uniform):
         self.words, self.uniform = words, uniform
 
     def words64(self, count):
-        raw = np.zeros(4 * count, dtype="<u2")
+        raw = np.zeros(8 * count // self.words.itemsize, dtype=self.words.dtype)
         raw[: self.words.size] = self.words
         return raw.view("<u8")
 
@@ -42,19 +43,46 @@ class Given:
         return np.full(count, self.uniform)
 
 
-@pytest.mark.parametrize("p", [0.0, 1e-9, 1 / 65536, 0.3, 0.5, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("p", [0.0, 1e-9, 1 / 65536, 1 / 256, 0.3, 0.5, 1 - 1e-9, 1.0])
 @pytest.mark.parametrize("uniform", [0.0, 0.25, 1 - 2**-53])
-def test_16_bits_and_a_uniform_decide_as_one_number_would(p, uniform):
-    """For every 16-bit u and every T that is near enough: up just where (u + U)/2¹⁶ < p."""
-    words = np.arange(CHUNK).astype(np.uint16)
-    expected = [(Fraction(u) + Fraction(uniform)) / 65536 < Fraction(p) for u in range(CHUNK)]
-    allowed = [
-        T for T in range(int(p * 65536) - 2, int(p * 65536) + 2) if T - 1 <= p * 65536 <= T + 2
-    ]
-    for T in {T for T in allowed if 0 <= T < CHUNK}:
-        coins = Coins(Given(words, uniform), CHUNK)
-        up = coins.toss(np.full(CHUNK, T, np.uint16), lambda at: np.full(at.size, p))
+@pytest.mark.parametrize("word", ["<u1", "<u2"])
+def test_a_few_bits_and_a_uniform_decide_as_one_number_would(word, p, uniform):
+    """For every u of w bits and every T that is near enough: up just where (u + U)/2^w < p."""
+    words = np.arange(256 ** np.dtype(word).itemsize).astype(word)
+    many = words.size
+    expected = [(Fraction(u) + Fraction(uniform)) / many < Fraction(p) for u in range(many)]
+    near = range(int(p * many) - 2, int(p * many) + 2)
+    allowed = [T for T in near if T - 1 <= p * many <= T + 2]
+    for T in {T for T in allowed if 0 <= T < many}:
+        coins = Coins(Given(words, uniform), many)
+        up = coins.toss(np.full(many, T, word), lambda at: np.full(at.size, p))
         assert expected == up.tolist()
+
+
+@pytest.mark.parametrize("below", [BELOW_256, BELOW_ONE])
+def test_a_chance_up_to_one_gives_a_threshold(below):
+    """Whatever float32 makes of p: T − 1 ≤ 2^w·p ≤ T + 2, and T is below 2^w."""
+    many = round(below + 0.5)
+    p = np.concatenate([np.linspace(0, 1, 100_003), np.arange(many + 1) / many, [1e-9, 1 - 1e-9]])
+    T = np.floor(p.astype(np.float32) * np.float32(below)).astype(float)
+    assert T.max() == many - 1
+    assert (T - 1 <= many * p).all()
+    assert (many * p <= T + 2).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.7, 1e-30, 1e-38, 3e38])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_ternary_value_is_kept_with_its_own_probability(scale, dtype):
+    """Over all 256 bytes and a uniform of 1/2: kept where (u + ½)/256 < |x|/‖x‖_∞, exactly."""
+    top = float(np.float32(scale))
+    for share in (0.0, 1e-9, 1 / 256, 0.3, 0.5, 0.998, 1 - 2.0**-20, 1.0):
+        v = np.full(256, share * top).astype(dtype)
+        v[::3] *= -1
+        codes = np.zeros(256, np.uint8)
+        Ternary()._round(v, top, Given(np.arange(256).astype("<u1"), 0.5), codes)
+        exact = Fraction(float(abs(v[0]))) / Fraction(top)
+        kept = [(u + Fraction(1, 2)) / 256 < exact for u in range(256)]
+        assert [k * (2 if x < 0 else 1) for k, x in zip(kept, v, strict=True)] == codes.tolist()
 
 
 def spread(largest, points):
