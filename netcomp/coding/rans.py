@@ -30,7 +30,12 @@ _LOW = np.uint32(0xFFFF)
 _HIGH = np.uint32(0xFFFF_0000)
 _ONE = np.uint32(1 << 16)
 
+_LOG_HALF = 4
+_STATE = np.dtype("<u4")
+_WORD = np.dtype("<u2")
+
 States = NDArray[np.uint32]
+Words = NDArray[np.uint16]
 
 
 def fewest_lanes(groups: int) -> int:
@@ -60,35 +65,53 @@ def push(
     starts = np.cumsum(frequencies) - frequencies
     table = (frequencies << 16 | starts).astype(np.uint32)
     coded = numbers.size - lanes
-    states = numbers[coded:] + _ONE
-    shift = np.empty(lanes, dtype=np.uint32)
+    states = (numbers[coded:] + _ONE).astype(_STATE)
     words = np.empty(coded, dtype=np.uint16)
     at = coded
-    block = lanes * max(1, _BLOCK // lanes)
-    for begin in reversed(range(0, coded, block)):
-        entries = table.take(numbers[begin : min(begin + block, coded)])
+    for begin in reversed(range(0, coded, _block(lanes))):
+        entries = table.take(numbers[begin : min(begin + _block(lanes), coded)])
         limits = entries & _HIGH
         biases = entries & _LOW
         entries >>= _HALF
         steps = _ONE - entries
-        for first in reversed(range(0, entries.size, lanes)):
-            now = slice(first, min(first + lanes, entries.size))
-            x = states[: now.stop - first]
-            full = x >= limits[now]
-            low = x.take(np.flatnonzero(full))
-            words[at - low.size : at] = low
-            at -= low.size
-            x >>= np.multiply(full, _HALF, out=shift[: x.size])
-            quotient = x // entries[now]
-            quotient *= steps[now]
-            x += quotient
-            x += biases[now]
+        rows = (limits, entries, steps, biases)
+        whole = entries.size - entries.size % lanes
+        last = states[: entries.size - whole]
+        at = _write(last, tuple(row[whole:].reshape(1, -1) for row in rows), words, at)
+        at = _write(states, tuple(row[:whole].reshape(-1, lanes) for row in rows), words, at)
     return states, words[at:]
+
+
+def _block(lanes: int) -> int:
+    """Return how many groups are worked on at a time."""
+    return lanes * max(1, _BLOCK // lanes)
+
+
+def _write(x: States, rows: tuple[NDArray[np.uint32], ...], words: Words, at: int) -> int:
+    """Write groups, a row a step, the last row first; return where the words begin.
+
+    Constants have the lanes' shape: numpy takes longer to make one of a scalar than to use it.
+    """
+    low = x.view(_WORD)[::2]
+    sixteen = np.full(x.size, _LOG_HALF, dtype=np.uint32)
+    for limit, frequency, step, bias in zip(*(row[::-1] for row in rows), strict=True):
+        full = x >= limit
+        spilled = low[full.nonzero()[0]]
+        words[at - spilled.size : at] = spilled
+        at -= spilled.size
+        shift = full.astype(np.uint32)
+        shift <<= sixteen
+        x >>= shift
+        quotient = x // frequency
+        quotient *= step
+        x += quotient
+        x += bias
+    return at
 
 
 def pop(
     states: States,
-    words: NDArray[np.uint16],
+    words: Words,
     frequencies: Frequencies,
     symbols: NDArray[Any],
     groups: int,
@@ -97,22 +120,24 @@ def pop(
 
     Raises RemoteProtocolError where the words do not last, or states or words are left over.
     """
+    states = states.astype(_STATE, copy=False)
     starts = np.cumsum(frequencies) - frequencies
-    bias = np.arange(1 << 16) - np.repeat(starts, frequencies)
-    table = (np.repeat(frequencies, frequencies) << 16 | bias).astype(np.uint32)
+    # In slot s stand f and s − c: the difference is taken of whole entries.
+    table = np.repeat(((frequencies << 16) - starts).astype(np.uint32), frequencies)
+    table += np.arange(1 << 16, dtype=np.uint32)
     symbol_at = np.repeat(symbols, frequencies)
     lanes = states.size
     out = np.empty(groups, dtype=symbols.dtype)
     coded = groups - lanes
-    block = lanes * max(1, _BLOCK // lanes)
-    slots = np.empty(min(block, coded), dtype=np.intp)
+    slots = np.empty(min(_block(lanes), coded), dtype=np.intp)
     at = 0
-    for begin in range(0, coded, block):
-        size = min(block, coded - begin)
-        for first in range(0, size, lanes):
-            slot = slots[first : min(first + lanes, size)]
-            at += _step(states[: slot.size], slot, table, words[at : at + slot.size])
-        out[begin : begin + size] = symbol_at.take(slots[:size])
+    for begin in range(0, coded, _block(lanes)):
+        some = slots[: min(_block(lanes), coded - begin)]
+        whole = some.size - some.size % lanes
+        last = states[: some.size - whole]
+        at = _read(states, some[:whole].reshape(-1, lanes), table, words, at)
+        at = _read(last, some[whole:].reshape(1, -1), table, words, at)
+        out[begin : begin + some.size] = symbol_at.take(some)
     states -= _ONE
     if at != words.size or int(states.max()) >= symbols.size:
         raise RemoteProtocolError("symbols do not end where their bytes do")
@@ -120,21 +145,27 @@ def pop(
     return out
 
 
-def _step(
-    x: States, slot: NDArray[np.intp], table: NDArray[np.uint32], words: NDArray[np.uint16]
+def _read(
+    x: States, slots: NDArray[np.intp], table: NDArray[np.uint32], words: Words, at: int
 ) -> int:
-    """Read a group in each lane; write its slot, return how many of the words were taken."""
-    np.copyto(slot, x & _LOW)
-    entry = table.take(slot)
-    x >>= _HALF
-    x *= entry >> _HALF
-    entry &= _LOW
-    x += entry
-    hungry = np.flatnonzero(x < _ONE)
-    if words.size < hungry.size:
-        raise RemoteProtocolError("symbols are cut off")
-    refilled = x.take(hungry)
-    refilled <<= _HALF
-    refilled |= words[: hungry.size]
-    x[hungry] = refilled
-    return hungry.size
+    """Read a group in each lane, a row of slots a step; return how many words were taken.
+
+    Constants have the lanes' shape, as in `_write`.
+    """
+    low, high = x.view(_WORD)[::2], x.view(_WORD)[1::2]
+    half, mask, least = (np.full(x.size, value) for value in (_HALF, _LOW, _ONE))
+    for slot in slots:
+        np.copyto(slot, low)
+        entry = table.take(slot)
+        x >>= half
+        x *= entry >> half
+        entry &= mask
+        x += entry
+        hungry = (x < least).nonzero()[0]
+        taken = words[at : at + hungry.size]
+        if taken.size < hungry.size:
+            raise RemoteProtocolError("symbols are cut off")
+        high[hungry] = low[hungry]
+        low[hungry] = taken
+        at += hungry.size
+    return at

@@ -1,6 +1,6 @@
 """Random decisions about whole vectors: 8 or 16 bits a value, and exact all the same.
 
-A value goes up with probability p: where a uniform number U < p. With u the first w bits of U, w = 8
+A value goes up with probability p: where a uniform number U < p. With u the first w bits of U, 8
 or 16, and T a whole number near 2^w·p, u < T decides unless u is T − 1, T or T + 1, which happens
 three times in 2^w. Only there is p computed in float64, and the rest of U drawn: 53 bits. So T may
 be what float32 arithmetic makes of it, as long as T − 1 ≤ 2^w·p ≤ T + 2.
