@@ -20,6 +20,7 @@ MAX_NUMBERS: Final = 4096
 
 _LOSS = 1.007
 _CHUNK = 1 << 17
+_FEW = 1 << 11
 _WORD: Final[dict[int, np.dtype[Any]]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<u2"),
@@ -61,8 +62,10 @@ def group_numbers(
     dtype = symbols.dtype if size == 1 else np.dtype(np.uint8)
     rank = np.zeros(int(present[-1]) + 1, dtype=dtype)
     rank[present] = np.arange(K)
-    for start in range(0, symbols.size, _CHUNK):
-        part = symbols[start : start + _CHUNK]
+    # Of few symbols a quarter at a time, in whole groups: numpy makes an int64 copy to look up.
+    step = min(_CHUNK, max(_FEW, symbols.size // 16 * 4))
+    for start in range(0, symbols.size, step):
+        part = symbols[start : start + step]
         ranks = part - symbols.dtype.type(lowest) if together else rank.take(part)
         ranks = ranks.astype(dtype, copy=False)
         if ranks.size % size:

@@ -49,6 +49,7 @@ _COARSE = 12
 _COARSE_SYMBOLS = 512
 _COARSE_COUNT = 1 << 16
 _CHUNK = 1 << 18
+_FEW = 1 << 11
 _PAIRS_FROM = 1 << 18
 _BYTE = 256
 
@@ -66,8 +67,12 @@ def histogram(symbols: NDArray[Any], alphabet: int) -> Frequencies:
 
 
 def _counts(symbols: NDArray[Any], size: int) -> Frequencies:
-    """Return the histogram with at least `size` entries; bincount's int64 copy in chunks."""
-    parts = [symbols[start : start + _CHUNK] for start in range(0, symbols.size, _CHUNK)]
+    """Return the histogram with at least `size` entries.
+
+    By chunks, of few symbols by quarters, because bincount makes an int64 copy.
+    """
+    step = min(_CHUNK, max(_FEW, symbols.size // 4))
+    parts = [symbols[start : start + step] for start in range(0, symbols.size, step)]
     size = max(size, int(symbols.max(initial=0)) + 1)
     counts = np.zeros(size, dtype=np.int64)
     for part in parts:
@@ -75,31 +80,48 @@ def _counts(symbols: NDArray[Any], size: int) -> Frequencies:
     return counts
 
 
-def normalised(weights: Frequencies, precision: int = _PRECISION) -> Frequencies:
+def normalised(weights: NDArray[np.integer[Any]], precision: int = _PRECISION) -> Frequencies:
     """Return frequencies ≥ 1 of sum 2^precision near the weights (module docstring).
 
     The weights are positive, at most 2^precision of them, and sum to less than 2^46.
     """
     total = 1 << precision
-    out = np.maximum(1, weights * total // int(weights.sum()))
+    # In place: the weights of thousands of groups are more than a short vector.
+    out: Frequencies = np.multiply(weights, total, dtype=np.int64)
+    out //= int(weights.sum())
+    np.maximum(out, 1, out=out)
     excess = int(out.sum()) - total
     if excess > 0:
-        above = out - 1
-        out -= -(-excess * above // int(above.sum()))
-    largest = np.argsort(-weights, kind="stable")
-    out[largest[: total - int(out.sum())]] += 1
+        taken = out - 1
+        spare = int(taken.sum())
+        taken *= -excess
+        taken //= spare
+        out += taken
+        del taken
+    missing = total - int(out.sum())
+    if missing:
+        # The largest are those above the last of them, and of those equal to it the first.
+        least = np.partition(weights, weights.size - missing)[weights.size - missing]
+        above = weights > least
+        out += above
+        equal = np.flatnonzero(weights == least)
+        out[equal[: missing - int(np.count_nonzero(above))]] += 1
     return out
 
 
 def joint(frequencies: Frequencies) -> Frequencies:
     """Return the normalised frequencies of pairs; (a, b) is number a·K + b."""
-    return normalised(np.multiply.outer(frequencies, frequencies).reshape(-1))
+    # Below 2^16 each, as there are two at least.
+    narrow = frequencies.astype(np.uint32)
+    return normalised(np.multiply.outer(narrow, narrow).reshape(-1))
 
 
 def cross_entropy(weights: NDArray[Any], frequencies: Frequencies) -> float:
     """Return Σ wᵢ log2(Σf / fᵢ): the bits that symbols which occur wᵢ times will take."""
-    total = float(frequencies.sum())
-    return float(np.sum(weights * np.log2(total / frequencies)))
+    bits = float(frequencies.sum()) / frequencies
+    np.log2(bits, out=bits)
+    bits *= weights
+    return float(bits.sum())
 
 
 def write_table(counts: Frequencies) -> tuple[bytes, Frequencies, NDArray[np.int64]]:

@@ -31,6 +31,7 @@ _HIGH = np.uint32(0xFFFF_0000)
 _ONE = np.uint32(1 << 16)
 
 _LOG_HALF = 4
+_RAMP = np.arange(1 << 16, dtype=np.uint32)
 _STATE = np.dtype("<u4")
 _WORD = np.dtype("<u2")
 
@@ -68,23 +69,28 @@ def push(
     states = (numbers[coded:] + _ONE).astype(_STATE)
     words = np.empty(coded, dtype=np.uint16)
     at = coded
-    for begin in reversed(range(0, coded, _block(lanes))):
-        entries = table.take(numbers[begin : min(begin + _block(lanes), coded)])
+    block = _block(lanes, coded)
+    for begin in reversed(range(0, coded, block)):
+        entries = table.take(numbers[begin : min(begin + block, coded)])
         limits = entries & _HIGH
         biases = entries & _LOW
         entries >>= _HALF
         steps = _ONE - entries
         rows = (limits, entries, steps, biases)
         whole = entries.size - entries.size % lanes
-        last = states[: entries.size - whole]
-        at = _write(last, tuple(row[whole:].reshape(1, -1) for row in rows), words, at)
+        if whole < entries.size:
+            last = states[: entries.size - whole]
+            at = _write(last, tuple(row[None, whole:] for row in rows), words, at)
         at = _write(states, tuple(row[:whole].reshape(-1, lanes) for row in rows), words, at)
     return states, words[at:]
 
 
-def _block(lanes: int) -> int:
-    """Return how many groups are worked on at a time."""
-    return lanes * max(1, _BLOCK // lanes)
+def _block(lanes: int, groups: int) -> int:
+    """Return how many of the groups are worked on at a time: whole steps, of few a quarter.
+
+    So the memory for a block is less than that of the symbols, however short they are.
+    """
+    return lanes * max(1, min(_BLOCK, groups // 4) // lanes)
 
 
 def _write(x: States, rows: tuple[NDArray[np.uint32], ...], words: Words, at: int) -> int:
@@ -124,19 +130,20 @@ def pop(
     starts = np.cumsum(frequencies) - frequencies
     # In slot s stand f and s − c: the difference is taken of whole entries.
     table = np.repeat(((frequencies << 16) - starts).astype(np.uint32), frequencies)
-    table += np.arange(1 << 16, dtype=np.uint32)
+    table += _RAMP
     symbol_at = np.repeat(symbols, frequencies)
     lanes = states.size
     out = np.empty(groups, dtype=symbols.dtype)
     coded = groups - lanes
-    slots = np.empty(min(_block(lanes), coded), dtype=np.intp)
+    block = _block(lanes, coded)
+    slots = np.empty(min(block, coded), dtype=np.intp)
     at = 0
-    for begin in range(0, coded, _block(lanes)):
-        some = slots[: min(_block(lanes), coded - begin)]
+    for begin in range(0, coded, block):
+        some = slots[: min(block, coded - begin)]
         whole = some.size - some.size % lanes
-        last = states[: some.size - whole]
         at = _read(states, some[:whole].reshape(-1, lanes), table, words, at)
-        at = _read(last, some[whole:].reshape(1, -1), table, words, at)
+        if whole < some.size:
+            at = _read(states[: some.size - whole], some[None, whole:], table, words, at)
         out[begin : begin + some.size] = symbol_at.take(some)
     states -= _ONE
     if at != words.size or int(states.max()) >= symbols.size:

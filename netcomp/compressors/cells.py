@@ -13,7 +13,7 @@ _EXPONENT: Final = 8
 _MOST_BITS: Final = 18
 _ALL_BITS: Final = 31
 
-Indices = NDArray[np.intp]
+Indices = NDArray[np.int32]
 
 
 class Cells:
@@ -25,7 +25,7 @@ class Cells:
         # Below the first point's cell one cell is enough.
         starts = np.append(0, keys << shift)
         self._shift, self._offset = np.uint32(shift), int(keys[0]) - 1
-        self._below = np.searchsorted(bits, starts, side="right")
+        self._below = np.searchsorted(bits, starts, side="right").astype(np.int32)
         self._next = np.append(points, np.float32(np.inf))[self._below]
 
     @classmethod

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from netcomp.compressors.cells import Cells
 from netcomp.compressors.chance import BELOW_ONE, Coins
-from netcomp.compressors.norms import Values, pieces
+from netcomp.compressors.norms import Values, pieces, quarter
 from netcomp.draw import Stream
 
 __all__ = [
@@ -74,8 +74,9 @@ class Grid:
     def symbols(self, values: Values, stream: Stream) -> NDArray[Any]:
         """Return the symbols (see `table`) of values rounded at random."""
         out = np.empty(values.size, dtype=self.dtype)
-        coins = Coins(stream, values.size)
-        for part in pieces(values.size):
+        step = quarter(values.size)
+        coins = Coins(stream, step)
+        for part in pieces(values.size, step):
             v = values[part]
             k, thresholds = self.split(v)
             up = coins.toss(thresholds, lambda at, v=v, k=k: self.chances(v[at], k[at]))  # type: ignore[misc]
@@ -218,7 +219,7 @@ def nearest_symbols(magnitudes: NDArray[np.float32], values: Values) -> NDArray[
         Cells.of(np.where(below > middles, below, above)) if values.dtype == np.float32 else None
     )
     out = np.empty(values.size, dtype=_symbol_dtype(magnitudes.size))
-    for part in pieces(values.size):
+    for part in pieces(values.size, quarter(values.size)):
         t = np.abs(values[part])
         k = np.searchsorted(middles, t) if cells is None else cells.below(t)
         _signed(k.astype(out.dtype), values[part], out[part])

@@ -12,6 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from netcomp.coding.ans import decode_sparse, decode_symbols, encode_sparse, encode_symbols
 from netcomp.coding.bits import packed_bytes
+from netcomp.compressors.base import Held
 from netcomp.compressors.grids import Grid, doubling, looked_up, signed_table, tabled, uniform
 from netcomp.compressors.norms import Norm, Values, float32_above, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer
@@ -55,7 +57,7 @@ class Levels(Quantizer):
     def max_bytes(self, m: int) -> int:
         return 4 + 1 + packed_bytes(m, (self._alphabet - 1).bit_length())
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         exact, largest = self.norm.measure(values, draw)
         norm = float32_above(exact, values, draw)
         head = write_float32(norm)
@@ -69,11 +71,12 @@ class Levels(Quantizer):
             positions = thinned(values, largest, float(magnitudes[0]), stream)
             rest = 2 - np.signbit(values[positions]).astype(np.uint8)
             coded = encode_sparse(positions, rest, values.size, self._alphabet)
-            return (head, memoryview(coded)), _scattered(positions, rest, values.size, magnitudes)
-        grid = self._grid(magnitudes, float(norm), values.dtype)
-        symbols = grid.symbols(values, stream)
+            decoded = partial(_scattered, positions, rest, values.size, magnitudes)
+            return (head, memoryview(coded)), decoded
+        # The grid and its scratch memory are let go before symbols are coded.
+        symbols = self._grid(magnitudes, float(norm), values.dtype).symbols(values, stream)
         coded = encode_symbols(symbols, self._alphabet)
-        return (head, memoryview(coded)), looked_up(grid.table, symbols)
+        return (head, memoryview(coded)), partial(looked_up, signed_table(magnitudes), symbols)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         if len(parts) != 2:  # noqa: PLR2004 — norm and levels

@@ -21,6 +21,7 @@ __all__ = [
     "float32_above",
     "max_norm",
     "pieces",
+    "quarter",
     "read_float32",
     "write_float32",
 ]
@@ -31,12 +32,22 @@ CHUNK: Final = 1 << 17
 LARGEST: Final = float(np.finfo(np.float32).max)
 """The largest value of a 32-bit float."""
 
+_FEW = 1 << 11
 # BLAS starts threads for longer vectors, and a thread a product costs more than it saves.
 _DOT = 8192
 _SAFE_LOW, _SAFE_HIGH = 1e-280, 1e280
 _MOST_DOUBLINGS = 1000
 
 Values = NDArray[np.floating[Any]]
+
+
+def quarter(size: int) -> int:
+    """Return a step for `pieces` with which scratch memory is less than a vector of this size.
+
+    For work that takes a dozen bytes or more a value; of few values a call takes longer than it
+    does.
+    """
+    return min(CHUNK, max(_FEW, size // 4))
 
 
 def pieces(size: int, step: int = CHUNK) -> Iterator[slice]:

@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from netcomp.coding.ans import decode_symbols, encode_symbols
 from netcomp.coding.bits import packed_bytes
 from netcomp.coding.model import histogram
-from netcomp.compressors.base import not_finite
+from netcomp.compressors.base import Held, not_finite
 from netcomp.compressors.grids import (
     Grid,
     PowersOfTwo,
@@ -145,7 +145,7 @@ class Rounding(Quantizer):
     def max_bytes(self, m: int) -> int:
         return _HEAD.size + 1 + packed_bytes(m, (2 * self._magnitudes.size).bit_length())
 
-    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Values]:
+    def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         if max_norm(values, draw) > self._magnitudes[-1]:
             raise not_finite(int(np.argmax(np.abs(values) > self._magnitudes[-1])), draw)
         if self.biased:
@@ -164,7 +164,7 @@ class Rounding(Quantizer):
         symbols = symbols.astype(np.uint8 if alphabet <= 256 else np.uint16, copy=False)  # noqa: PLR2004
         coded = encode_symbols(symbols, alphabet)
         head = _HEAD.pack(low, count)
-        return (memoryview(head), memoryview(coded)), self._values(low, count, symbols)
+        return (memoryview(head), memoryview(coded)), partial(self._values, low, count, symbols)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         if len(parts) != 2 or parts[0].nbytes != _HEAD.size:  # noqa: PLR2004 — head and symbols
