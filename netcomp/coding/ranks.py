@@ -33,12 +33,11 @@ def rank(positions: Sequence[int]) -> int:
         return sum(math.comb(p, i) for i, p in enumerate(positions, 1))
     number, i, wanted = 0, len(positions), set(positions)
     ways = math.comb(positions[-1], i)
-    for p in range(positions[-1], 0, -1):
+    # Below the first position nothing is left to count, and position 0 counts for nothing.
+    for p in range(positions[-1], max(positions[0] - 1, 0), -1):
         if p in wanted:
             number += ways
         ways, i = _below(ways, p, i, taken=p in wanted)
-        if not ways:
-            break
     return number
 
 

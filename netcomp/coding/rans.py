@@ -7,6 +7,7 @@ on all lanes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ _HIGH = np.uint32(0xFFFF_0000)
 _ONE = np.uint32(1 << 16)
 
 _LOG_HALF = 4
+_FEW_LANES = 8
 _RAMP = np.arange(1 << 16, dtype=np.uint32)
 _STATE = np.dtype("<u4")
 _WORD = np.dtype("<u2")
@@ -64,6 +66,8 @@ def push(
     `frequencies` have the sum 2^16 and are positive; 1 ≤ lanes ≤ numbers.size.
     """
     starts = np.cumsum(frequencies) - frequencies
+    if lanes <= _FEW_LANES:
+        return _push_few(numbers.tolist(), frequencies.tolist(), starts.tolist(), lanes)
     table = (frequencies << 16 | starts).astype(np.uint32)
     coded = numbers.size - lanes
     states = (numbers[coded:] + _ONE).astype(_STATE)
@@ -83,6 +87,22 @@ def push(
             at = _write(last, tuple(row[None, whole:] for row in rows), words, at)
         at = _write(states, tuple(row[:whole].reshape(-1, lanes) for row in rows), words, at)
     return states, words[at:]
+
+
+def _push_few(
+    numbers: list[int], frequencies: list[int], starts: list[int], lanes: int
+) -> tuple[States, Words]:
+    """Do what `push` does, group by group: so few lanes that numpy's calls would take longer."""
+    coded = len(numbers) - lanes
+    states = [(1 << 16) + number for number in numbers[coded:]]
+    words = []
+    for at in range(coded - 1, -1, -1):
+        x, f, c = states[at % lanes], frequencies[numbers[at]], starts[numbers[at]]
+        if x >= f << 16:
+            words.append(x & 0xFFFF)
+            x >>= 16
+        states[at % lanes] = (x // f << 16) + x % f + c
+    return np.array(states, dtype=np.uint32), np.array(words[::-1], dtype=np.uint16)
 
 
 def _block(lanes: int, groups: int) -> int:
@@ -126,30 +146,68 @@ def pop(
 
     Raises RemoteProtocolError where the words do not last, or states or words are left over.
     """
-    states = states.astype(_STATE, copy=False)
     starts = np.cumsum(frequencies) - frequencies
-    # In slot s stand f and s − c: the difference is taken of whole entries.
-    table = np.repeat(((frequencies << 16) - starts).astype(np.uint32), frequencies)
-    table += _RAMP
-    symbol_at = np.repeat(symbols, frequencies)
     lanes = states.size
     out = np.empty(groups, dtype=symbols.dtype)
-    coded = groups - lanes
-    block = _block(lanes, coded)
-    slots = np.empty(min(block, coded), dtype=np.intp)
-    at = 0
-    for begin in range(0, coded, block):
-        some = slots[: min(block, coded - begin)]
+    if lanes <= _FEW_LANES:
+        found, states, at = _pop_few(states, words, frequencies.tolist(), starts.tolist(), groups)
+        out[: groups - lanes] = symbols.take(found)
+    else:
+        # In slot s stand f and s − c: the difference is taken of whole entries.
+        table = np.repeat(((frequencies << 16) - starts).astype(np.uint32), frequencies)
+        table += _RAMP
+        states = states.astype(_STATE, copy=False)
+        symbol_at = np.repeat(symbols, frequencies)
+        at = _pop_many(states, words, table, symbol_at, out[: groups - lanes])
+    states -= _ONE
+    if at != words.size or int(states.max()) >= symbols.size:
+        raise RemoteProtocolError("symbols do not end where their bytes do")
+    out[groups - lanes :] = symbols.take(states)
+    return out
+
+
+def _pop_few(
+    states: States, words: Words, frequencies: list[int], starts: list[int], groups: int
+) -> tuple[list[int], States, int]:
+    """Return (the numbers of all but the last groups, the states then, the words taken).
+
+    Group by group, as `_push_few`.
+    """
+    xs, ws, out, at = states.tolist(), words.tolist(), [], 0
+    for i in range(groups - len(xs)):
+        x = xs[i % len(xs)]
+        slot = x & 0xFFFF
+        number = bisect_right(starts, slot) - 1
+        x = frequencies[number] * (x >> 16) + slot - starts[number]
+        if x < 1 << 16:
+            if at == len(ws):
+                raise RemoteProtocolError("symbols are cut off")
+            x = x << 16 | ws[at]
+            at += 1
+        xs[i % len(xs)] = x
+        out.append(number)
+    return out, np.array(xs, dtype=_STATE), at
+
+
+def _pop_many(
+    states: States,
+    words: Words,
+    table: NDArray[np.uint32],
+    symbol_at: NDArray[Any],
+    out: NDArray[Any],
+) -> int:
+    """Write all but the last groups, leave their states; return how many words were taken."""
+    lanes, at = states.size, 0
+    block = _block(lanes, out.size)
+    slots = np.empty(min(block, out.size), dtype=np.intp)
+    for begin in range(0, out.size, block):
+        some = slots[: min(block, out.size - begin)]
         whole = some.size - some.size % lanes
         at = _read(states, some[:whole].reshape(-1, lanes), table, words, at)
         if whole < some.size:
             at = _read(states[: some.size - whole], some[None, whole:], table, words, at)
         out[begin : begin + some.size] = symbol_at.take(some)
-    states -= _ONE
-    if at != words.size or int(states.max()) >= symbols.size:
-        raise RemoteProtocolError("symbols do not end where their bytes do")
-    out[coded:] = symbols.take(states)
-    return out
+    return at
 
 
 def _read(
