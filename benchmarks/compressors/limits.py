@@ -9,7 +9,6 @@ this very message. Values of a fixed width: that width. Norms and grids: as they
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -111,19 +110,13 @@ def _index_limit(compressor: Chain, payload: Payload) -> float:
 
 
 def _of_messages(compressor: FastCompressed, payload: Payload, draw: Draw) -> Sizes:
-    """Return the sum over the messages; the byte a message in front of them is a head."""
-    counts = bytes(payload.parts[0])
-    heads = Share(8.0 * len(counts), 8.0 * len(counts))
-    return reduce(Sizes.__add__, _messages(compressor, payload, counts, draw), Sizes(heads=heads))
-
-
-def _messages(
-    compressor: FastCompressed, payload: Payload, counts: Sequence[int], draw: Draw
-) -> list[Sizes]:
-    found, start = [], 1
-    for r, count in enumerate(counts):
-        key = message_key(draw, r)
-        inner = compressor.inner.decode(payload.parts[start : start + count], payload.dim, key)
-        found.append(sizes(compressor.inner, inner, key))
-        start += count
-    return found
+    """Return the sum over the messages; what tells them apart is a head."""
+    messages = [
+        compressor.inner.decode(parts, payload.dim, message_key(draw, r))
+        for r, parts in enumerate(compressor.messages(payload.parts))
+    ]
+    bits = 8.0 * (payload.nbytes - sum(message.nbytes for message in messages))
+    found = [
+        sizes(compressor.inner, message, message_key(draw, r)) for r, message in enumerate(messages)
+    ]
+    return reduce(Sizes.__add__, found, Sizes(heads=Share(bits, bits)))

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.varint import read_varint, write_varint
 from netcomp.compressors.base import (
     MAX_PARTS,
     Collection,
@@ -25,6 +26,9 @@ from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError, SpecError
 
 __all__ = ["Around", "FastCompressed", "Scaled", "message_key"]
+
+_JOINED: Final = 1 << 16
+"""From as many bytes on the parts of `FastCompressed` travel one by one, uncopied."""
 
 
 class Around(Compressor):
@@ -144,7 +148,9 @@ class FastCompressed(Around):
     has v^R = Σ c^r. C ∈ B(δ) gives B(1 − (1−δ)^R) (Lemma 2); by the same recursion an
     unbiased C ∈ U(ω) gives U(ω^R). Both need fresh randomness in every message: message
     r draws from the sub-round (s·128 + 64 + r) of a key of sub-round s, which no other
-    r, s or depth shares. First part: one byte a message, its number of parts.
+    r, s or depth shares. First part: one byte a message, its number of parts. Where all parts
+    together are below 64 KiB they follow in that part, after a varint each: its bytes. So a short
+    payload is one part, and a frame has the header of one.
     """
 
     r: int
@@ -191,21 +197,34 @@ class FastCompressed(Around):
         total = _sum(messages(), v.size)
         # A quantizer that does not announce its parts may write more than were expected.
         _require_few(1 + len(parts), self.r)
-        return replace(total, parts=(memoryview(bytes(counts)), *parts))
+        if sum(part.nbytes for part in parts) >= _JOINED:
+            return replace(total, parts=(memoryview(bytes(counts)), *parts))
+        sizes = b"".join(write_varint(part.nbytes) for part in parts)
+        return replace(total, parts=(memoryview(b"".join((counts, sizes, *parts))),))
 
     def decode(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Payload:
-        counts = bytes(parts[0]) if parts and parts[0].nbytes == self.r else b""
-        if not counts or sum(counts) != len(parts) - 1:
-            raise RemoteProtocolError(f"{len(parts)} parts that do not add up to {self.r} messages")
-        starts = accumulate(counts, initial=1)
         messages = (
-            self.inner.decode(parts[start : start + count], d, message_key(draw, r))
-            for r, (start, count) in enumerate(zip(starts, counts, strict=False))
+            self.inner.decode(some, d, message_key(draw, r))
+            for r, some in enumerate(self.messages(parts))
         )
         return replace(_sum(messages, d), parts=tuple(parts))
 
+    def messages(self, parts: Sequence[memoryview]) -> list[Sequence[memoryview]]:
+        """Return the parts of each of the r messages that a payload's parts hold.
+
+        Raises `RemoteProtocolError` where they do not add up to r messages.
+        """
+        split = _taken_apart(parts[0], self.r) if len(parts) == 1 else parts
+        counts = bytes(split[0]) if split and split[0].nbytes == self.r else b""
+        if not counts or sum(counts) != len(split) - 1:
+            raise RemoteProtocolError(f"{len(parts)} parts that do not add up to {self.r} messages")
+        starts = accumulate(counts, initial=1)
+        pairs = zip(starts, counts, strict=False)
+        return [split[start : start + count] for start, count in pairs]
+
     def max_bytes(self, d: int) -> int:
-        return self.r * (1 + self.inner.max_bytes(d))
+        sizes = len(write_varint(_JOINED - 1)) * self.inner.parts
+        return self.r * (1 + sizes + self.inner.max_bytes(d))
 
     def paper_bits(self, d: int) -> float:
         return self.r * self.inner.paper_bits(d)
@@ -230,6 +249,21 @@ class FastCompressed(Around):
         if omega is None or collection == "same" or self.correlated or self.shared:
             return omega
         return omega / n
+
+
+def _taken_apart(joined: memoryview, r: int) -> list[memoryview]:
+    """Return the counts of r messages and their parts, from the one part they are all in.
+
+    Raises `RemoteProtocolError` where the bytes do not add up.
+    """
+    counts, at, sizes = joined[:r], r, []
+    for _ in range(min(sum(counts), MAX_PARTS)):
+        size, at = read_varint(joined, at)
+        sizes.append(size)
+    if sum(sizes) != joined.nbytes - at:
+        raise RemoteProtocolError(f"parts of {sum(sizes)} bytes in {joined.nbytes - at}")
+    ends = accumulate(sizes, initial=at)
+    return [counts, *(joined[end : end + size] for end, size in zip(ends, sizes, strict=False))]
 
 
 def _require_few(parts: int, r: int) -> None:

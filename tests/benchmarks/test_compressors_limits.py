@@ -69,4 +69,5 @@ def test_several_messages_have_the_sum_of_their_limits():
     compressor = parse_compressor("fcc:r=3(top-k:k=20)").resolve(D, 1)
     found = sizes(compressor, compressor.compress(gaussian(), Draw(1)), Draw(1))
     assert 3 * log2_binomial(D, 20) == pytest.approx(found.indices.limit)
-    assert Sizes(found.indices, Share(1920.0, 1920.0), Share(24.0, 24.0)) == found
+    # A byte a message, and a byte for the size of each of its two parts.
+    assert Sizes(found.indices, Share(1920.0, 1920.0), Share(72.0, 72.0)) == found

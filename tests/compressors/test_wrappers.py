@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from netcomp.coding.varint import write_varint
 from netcomp.compressors import All, Chain, Count, FastCompressed, Quantizer, RandK, Scaled, Sketch
 from netcomp.draw import ALL, Purpose, Stream
 from netcomp.errors import NotFinite, RemoteProtocolError
@@ -159,8 +160,21 @@ def test_fcc_is_algorithm_1(r, inner, d):
         parts += [bytes(part) for part in payload.parts]
     whole = compressor.compress(v, draw)
     np.testing.assert_allclose(whole.dense(), total, rtol=1e-12, atol=1e-15)
-    assert parts == [bytes(part) for part in whole.parts[1:]]
-    assert bytes([len(parts) // r] * r) == bytes(whole.parts[0])
+    assert parts == [bytes(part) for some in compressor.messages(whole.parts) for part in some]
+    sizes = b"".join(write_varint(len(part)) for part in parts)
+    assert b"".join([bytes([len(parts) // r] * r), sizes, *parts]) == bytes(*whole.parts)
+
+
+def test_long_parts_of_fcc_are_not_copied_together():
+    """From 64 KiB on every part travels on its own, and reads back as well."""
+    v = np.random.default_rng(1).normal(size=1 << 13).astype(np.float32)
+    for d, count in ((1 << 13, 3), ((1 << 13) - 1, 1)):
+        compressor = resolved("fcc:2(f32)", d, 1)
+        payload = compressor.compress(v[:d], key())
+        assert count == len(payload.parts)
+        assert payload.nbytes <= compressor.max_bytes(d)
+        decoded = compressor.decode(payload.parts, d, key())
+        assert payload.dense().tolist() == decoded.dense().tolist()
 
 
 def test_fcc_of_top_k_sends_the_largest_in_turn():
@@ -211,17 +225,34 @@ def test_fcc_of_fcc_draws_from_keys_of_their_own():
 
 
 @pytest.mark.parametrize("counts", [[], [1, 1], [2, 2, 2], [1, 2, 3], [3, 2, 1], [0, 3, 3]])
-def test_counts_that_do_not_add_up_are_refused(counts):
-    """The first part of fcc must say how the others are shared out, and rightly."""
+@pytest.mark.parametrize("joined", [True, False])
+def test_counts_that_do_not_add_up_are_refused(counts, joined):
+    """What comes first must say how the parts are shared out, and rightly, in either form."""
     compressor = resolved("fcc:3(top-k:2)", 8, 1)
-    parts = list(compressor.compress(vector(8), key()).parts)
-    good = bytes(parts[0])
-    parts[0] = memoryview(bytes(counts))
-    if bytes(counts) == good:
-        compressor.decode(parts, 8, key())
+    whole = compressor.compress(vector(8), key()).parts
+    parts = [part for some in compressor.messages(whole) for part in some]
+    sizes = b"".join(write_varint(part.nbytes) for part in parts)
+    forged = [memoryview(bytes(counts)), *parts]
+    if joined:
+        forged = [memoryview(b"".join([bytes(counts), sizes, *parts]))]
+    if counts == [2, 2, 2]:
+        compressor.decode(forged, 8, key())
         return
     with pytest.raises(RemoteProtocolError):
-        compressor.decode(parts, 8, key())
+        compressor.decode(forged, 8, key())
+
+
+@pytest.mark.parametrize("r", [1, 3])
+def test_sizes_that_do_not_add_up_are_refused(r):
+    """Cut off anywhere, longer by a byte, a size too large or of another part."""
+    compressor = resolved(f"fcc:{r}(top-k:2+f64)", 8, 1)
+    good = bytes(*compressor.compress(vector(8), key()).parts)
+    forged = [good[:n] for n in range(len(good))] + [good + b"\0"]
+    forged += [good[:at] + bytes([good[at] ^ 128]) + good[at + 1 :] for at in range(3 * r)]
+    forged += [good[:r] + bytes([good[r] + 1, good[r + 1] - 1]) + good[r + 2 :]]
+    for data in forged:
+        with pytest.raises(RemoteProtocolError):
+            compressor.decode([memoryview(data)], 8, key())
 
 
 @pytest.mark.parametrize("collection", ["same", "independent"])
