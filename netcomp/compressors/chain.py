@@ -85,7 +85,7 @@ class Chain(Compressor):
         indices = self.sparsifier.derive(parts[:split], d, draw)
         kept = d if indices is None else indices.size
         values = self.quantizer.decode(parts[split:], kept)
-        if not all_finite(values):
+        if not (self.quantizer.decodes_finite or all_finite(values)):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return self._payload(d, indices, values, tuple(parts), kept)
 

@@ -40,6 +40,7 @@ class Levels(Quantizer):
 
     norm: Norm
     parts = 2
+    decodes_finite = True
 
     @property
     @abstractmethod

@@ -40,6 +40,10 @@ _NATURAL: Final = 512
 """Symbols of entropy-coded natural compression: twice the exponent, plus one for minus."""
 
 
+_INFINITE: Final = 255
+"""The exponent field of infinity and NaN."""
+
+
 class Quantizer(ABC):
     """Writes m values as bytes; its constants may depend on m."""
 
@@ -48,6 +52,12 @@ class Quantizer(ABC):
     """The most parts `encode` returns; None where only encoding tells.
 
     `layers` writes as many sizes a layer: another number is another payload.
+    """
+
+    decodes_finite: bool = False
+    """Whether `decode` itself refuses bytes that stand for NaN or infinity, or there are none.
+
+    Then `Chain` does not look at the values once more.
     """
 
     @abstractmethod
@@ -199,6 +209,7 @@ class Natural(Quantizer):
 
     coding: Literal["raw", "entropy"] = "raw"
     parts = 2
+    decodes_finite = True
 
     def __str__(self) -> str:
         return "natural" if self.coding == "raw" else "natural:coding=entropy"
@@ -231,8 +242,17 @@ class Natural(Quantizer):
         if self.coding == "raw":
             require_sizes(parts, m, sign_bytes(m))
             exponents, signs = (np.frombuffer(part, dtype=np.uint8) for part in parts)
+            _refuse_infinity(exponents, _INFINITE)
             return natural_decode(exponents, signs)
-        return _numbers(decode_symbols(only_part(parts), m, _NATURAL))
+        symbols = decode_symbols(only_part(parts), m, _NATURAL)
+        _refuse_infinity(symbols, 2 * _INFINITE)
+        return _numbers(symbols)
+
+
+def _refuse_infinity(fields: NDArray[Any], least: int) -> None:
+    """Raise `RemoteProtocolError` where an exponent field, or the symbol of one, is infinity's."""
+    if fields.size and int(fields.max()) >= least:
+        raise RemoteProtocolError("an exponent that is not finite")
 
 
 def _symbols(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.uint16]:

@@ -80,6 +80,7 @@ class Rounding(Quantizer):
     steps: Steps = Steps()
     biased: bool = False
     parts = 2
+    decodes_finite = True
 
     def __post_init__(self) -> None:
         if not 1.0 < self.b < math.inf:

@@ -19,6 +19,8 @@ from netcomp.draw import Draw
 
 __all__ = ["Sign"]
 
+_SIGNS: Final = 1 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8).astype("f4")
+"""−1 where a bit of a byte is set and 1 elsewhere."""
 _RUN = 1024
 _LONG: Final = 1 << 18
 """Longer pieces than elsewhere: there are so few passes that the calls between them count."""
@@ -34,6 +36,7 @@ class Sign(Quantizer):
 
     unbiased = False
     parts = 2
+    decodes_finite = True
 
     def __str__(self) -> str:
         return "sign"
@@ -105,8 +108,7 @@ def _sum(magnitudes: Values) -> float:
 
 def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:
     """Return −scale where a bit is set and scale elsewhere, eight values a byte at once."""
-    bits = np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8)
-    eights = np.where(bits, -scale, scale).astype(np.float32)
+    eights = _SIGNS * scale
     out = np.empty((signs.size, 8), dtype=np.float32)
     for part in pieces(signs.size, CHUNK // 8):
         # "clip" only because it writes to `out` without a copy.

@@ -41,6 +41,7 @@ class Ternary(Quantizer):
     """
 
     parts = 2
+    decodes_finite = True
 
     def __str__(self) -> str:
         return "ternary"

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from netcomp.coding.ans import encode_symbols
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.base import all_finite, require_finite
 from netcomp.draw import Draw
-from netcomp.errors import NotFinite
+from netcomp.errors import NotFinite, RemoteProtocolError
 
 # Short ones are summed, long ones multiplied by rows of 8192; the last has a row begun.
 LENGTHS = [1, 7, 8192, 65_535, 65_536, 70_001]
@@ -73,3 +74,35 @@ def test_what_is_not_kept_is_looked_at_too(text):
     with pytest.raises(NotFinite) as caught:
         compressor.compress(v, Draw(1, worker=5))
     assert left_out == caught.value.index
+
+
+@pytest.mark.parametrize("coding", ["raw", "entropy"])
+def test_an_exponent_of_infinity_is_refused(coding):
+    """Natural looks at its exponents alone: 255 is nobody's, 254 is the largest power of two."""
+    d = 9
+    compressor = parse_compressor(f"natural:coding={coding}").resolve(d, 1)
+    for exponent, allowed in ((254, True), (255, False)):
+        exponents = np.full(d, 127, dtype=np.uint8)
+        exponents[5] = exponent
+        parts = [exponents.data, memoryview(bytes(2))]
+        if coding == "entropy":
+            parts = [memoryview(encode_symbols(2 * exponents.astype(np.uint16), 512))]
+        if allowed:
+            assert 2.0**127 == compressor.decode(parts, d, Draw(1)).values[5]
+            continue
+        with pytest.raises(RemoteProtocolError, match="not finite"):
+            compressor.decode(parts, d, Draw(1))
+
+
+@pytest.mark.parametrize("text", ["sign", "ternary", "dither:s=8", "qsgd:s=4"])
+@pytest.mark.parametrize("norm", [np.inf, np.nan, -1.0])
+def test_a_norm_that_is_not_finite_is_refused(text, norm):
+    """What is decoded is never larger than the norm, so the norm alone is looked at."""
+    v = np.linspace(-1, 1, 50, dtype=np.float32)
+    compressor = parse_compressor(text).resolve(v.size, 1)
+    _, *rest = compressor.compress(v, Draw(1)).parts
+    with pytest.raises(RemoteProtocolError, match="norm"):
+        compressor.decode([memoryview(np.float32(norm).tobytes()), *rest], v.size, Draw(1))
+    largest = np.finfo(np.float32).max
+    decoded = compressor.decode([memoryview(largest.tobytes()), *rest], v.size, Draw(1)).values
+    assert np.isfinite(decoded).all()
