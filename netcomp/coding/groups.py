@@ -43,7 +43,7 @@ def grouped(base: Frequencies, counts: Frequencies) -> tuple[int, Frequencies, f
         if frequencies.size**2 > MAX_NUMBERS:
             break
         frequencies = joint(frequencies)
-        share = np.multiply.outer(share, share).reshape(-1)
+        share = (share[:, None] @ share[None]).reshape(-1)
         cost = cross_entropy(share, frequencies) * float(counts.sum()) / size
         if cost > _LOSS * bits:
             break

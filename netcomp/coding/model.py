@@ -86,8 +86,9 @@ def normalised(weights: NDArray[np.integer[Any]], precision: int = _PRECISION) -
     The weights are positive, at most 2^precision of them, and sum to less than 2^46.
     """
     total = 1 << precision
-    # In place: the weights of thousands of groups are more than a short vector.
-    out: Frequencies = np.multiply(weights, total, dtype=np.int64)
+    # In place, converted first: numpy's buffers for thousands of groups exceed a short vector.
+    out: Frequencies = weights.astype(np.int64)
+    out *= total
     out //= int(weights.sum())
     np.maximum(out, 1, out=out)
     excess = int(out.sum()) - total
@@ -103,7 +104,7 @@ def normalised(weights: NDArray[np.integer[Any]], precision: int = _PRECISION) -
         # The largest are those above the last of them, and of those equal to it the first.
         least = np.partition(weights, weights.size - missing)[weights.size - missing]
         above = weights > least
-        out += above
+        out[above] += 1
         equal = np.flatnonzero(weights == least)
         out[equal[: missing - int(np.count_nonzero(above))]] += 1
     return out
@@ -111,14 +112,16 @@ def normalised(weights: NDArray[np.integer[Any]], precision: int = _PRECISION) -
 
 def joint(frequencies: Frequencies) -> Frequencies:
     """Return the normalised frequencies of pairs; (a, b) is number a·K + b."""
-    # Below 2^16 each, as there are two at least.
+    # Below 2^16 each, as there are two at least. A matrix product takes no buffers beside it.
     narrow = frequencies.astype(np.uint32)
-    return normalised(np.multiply.outer(narrow, narrow).reshape(-1))
+    return normalised((narrow[:, None] @ narrow[None]).reshape(-1))
 
 
 def cross_entropy(weights: NDArray[Any], frequencies: Frequencies) -> float:
     """Return Σ wᵢ log2(Σf / fᵢ): the bits that symbols which occur wᵢ times will take."""
-    bits = float(frequencies.sum()) / frequencies
+    # Converted first, as in `normalised`.
+    bits = frequencies.astype(np.float64)
+    np.divide(float(frequencies.sum()), bits, out=bits)
     np.log2(bits, out=bits)
     bits *= weights
     return float(bits.sum())

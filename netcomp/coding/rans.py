@@ -65,10 +65,14 @@ def push(
 
     `frequencies` have the sum 2^16 and are positive; 1 ≤ lanes ≤ numbers.size.
     """
-    starts = np.cumsum(frequencies) - frequencies
+    table = frequencies.astype(np.uint32)
+    starts = np.cumsum(table, dtype=np.uint32)
+    starts -= table
     if lanes <= _FEW_LANES:
         return _push_few(numbers.tolist(), frequencies.tolist(), starts.tolist(), lanes)
-    table = (frequencies << 16 | starts).astype(np.uint32)
+    table <<= _HALF
+    table |= starts
+    del starts
     coded = numbers.size - lanes
     states = (numbers[coded:] + _ONE).astype(_STATE)
     words = np.empty(coded, dtype=np.uint16)

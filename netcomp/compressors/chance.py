@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.compressors.norms import CHUNK
 from netcomp.draw import Stream
 
 __all__ = ["BELOW_256", "BELOW_ONE", "Coins"]
@@ -32,10 +31,9 @@ Thresholds = NDArray[np.uint16] | NDArray[np.uint8]
 
 
 class Coins:
-    """Decides for up to `CHUNK` values at a time, with the words of one stream."""
+    """Decides for up to `most` values at a time, with the words of one stream."""
 
     def __init__(self, stream: Stream, most: int) -> None:
-        most = min(most, CHUNK)
         self._stream = stream
         self._up = np.empty(most, dtype=bool)
         self._near = np.empty(most, dtype=bool)

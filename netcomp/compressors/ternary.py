@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import Held
 from netcomp.compressors.chance import BELOW_256, Coins
 from netcomp.compressors.norms import (
-    CHUNK,
     Values,
     float32_above,
     max_norm,
@@ -25,6 +25,9 @@ from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw, Purpose, Stream
 
 __all__ = ["Ternary"]
+
+_LONG: Final = 1 << 18
+"""Longer pieces than elsewhere: nearly all passes are over bytes, and calls count beside them."""
 
 # Scales of which the reciprocal is a normal float32 with room for 2⁸.
 _PLAIN_LOW, _PLAIN_HIGH = 1e-30, 1e36
@@ -69,12 +72,13 @@ class Ternary(Quantizer):
         self, values: Values, scale: float, stream: Stream, codes: NDArray[np.uint8]
     ) -> None:
         """Write the codes of values rounded at random: 0, 1 for plus, 2 for minus."""
-        coins = Coins(stream, values.size)
+        most = min(values.size, _LONG)
+        coins = Coins(stream, most)
         plain = values.dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
-        work: Values = np.empty(min(values.size, CHUNK), dtype=np.float32 if plain else np.float64)
+        work: Values = np.empty(most, dtype=np.float32 if plain else np.float64)
         signed, thresholds = np.empty(work.size, np.int16), np.empty(work.size, np.uint8)
         factor = work.dtype.type(BELOW_256 / scale)
-        for part in pieces(values.size):
+        for part in pieces(values.size, _LONG):
             v, code = values[part], codes[part]
             t, s, T = work[: v.size], signed[: v.size], thresholds[: v.size]
             np.multiply(v, factor, out=t)

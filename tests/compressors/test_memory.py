@@ -18,6 +18,17 @@ LIMIT = 3.0
 # Of m = 10 % the Gaussians would take minutes; with two each end draws them piece by piece.
 # Of thousands of tiny layers the objects would count, not the vectors.
 TEXTS = [re.sub(r"\d+/\.\.\.", "65536/...", text.replace("m=10%", "m=2")) for text in ATOMS]
+SHORT = [
+    *("natural", "natural:coding=entropy", "round:b=2", "round:b=2,biased=yes", "ternary", "sign"),
+    *(
+        "dither:s=8",
+        "dither:s=8,p=inf",
+        "dither:s=1,b=1,p=inf",
+        "qsgd:s=1",
+        "qsgd:s=4",
+        "qsgd:s=16",
+    ),
+]
 WRAPPED = [text for text in TEXTS if text.startswith("fcc:")]
 
 
@@ -58,6 +69,18 @@ def test_a_message_takes_three_vectors_at_most(text):
     sent, received, _ = peaks(text)
     assert sent <= LIMIT
     assert received <= LIMIT
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("text", SHORT)
+def test_a_short_message_takes_three_vectors_at_most(text, seed):
+    """Scratch memory follows the vector: at d = 10⁴ a fixed 64 K entries would be 6 of them."""
+    v = np.random.default_rng(seed).standard_normal(10_000).astype(np.float32)
+    compressor = resolved(text, v.size, N)
+    # What is made once a process is no part of a message.
+    compressor.compress(v, key(2))
+    _, peak = traced(lambda: compressor.compress(v, key(1)))
+    assert peak * D <= LIMIT * v.size
 
 
 @pytest.mark.parametrize("text", WRAPPED)
