@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.environments import Peer, ask
 from benchmarks.machine import describe, folder
-from benchmarks.rounds import goals, own, report
+from benchmarks.rounds import goals, link, own, report
 
 _SCRIPTS = Path(__file__).parent / "peers"
 _SECONDS = 1.5
@@ -74,8 +74,12 @@ def measure(
         taking_part = [peer for peer in peers if peer.name != "flower" or n <= FEW]
         taken: dict[str, list[float]] = {"netcomp": []} | {one.name: [] for one in taking_part}
         errors: dict[str, str] = {}
+        if n == 1:
+            taken[goals.LINK] = []
         for _ in range(turns):
             taken["netcomp"].append(median(own.seconds(n, d, rounds_of(n, d), _WARM)))
+            if n == 1:
+                taken[goals.LINK].append(median(link.seconds(d, rounds_of(n, d), _WARM)))
             for peer in taking_part:
                 if peer.name in errors:
                     continue

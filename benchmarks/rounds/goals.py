@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["GOALS", "STALL", "Goal", "ratio", "slope", "verdicts"]
+__all__ = ["GOALS", "LINK", "STALL", "Goal", "ratio", "slope", "verdicts"]
 
 GATE = 0.8
+LINK = "one link"
+"""Requests and replies over a netcomp connection, without a run around it."""
 STALL = 0.25
 """Seconds for which the server's event loop may stand still at d = 10⁷."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """netcomp's rounds a second over a peer's, with n workers in dimension d."""
+    """Our rounds a second over a peer's, with n workers in dimension d; `who` is ours."""
 
     peer: str
     n: int
     d: int
     factor: float
+    who: str = "netcomp"
 
 
 GOALS = (
@@ -32,22 +35,24 @@ GOALS = (
     *(Goal("grpc", n, 1000, 3.0) for n in (10, 100, 1000)),
     Goal("flower", 10, 1000, 25.0),
     Goal("flower", 10, 1_000_000, 8.0),
-    Goal("sockets", 1, 1000, 0.6),
-    Goal("sockets", 1, 250_000, 0.6),
-    Goal("sockets", 1, 10_000_000, 0.85),
-    Goal("grpc", 1, 1000, 4.0),
+    Goal("sockets", 1, 1000, 0.6, LINK),
+    Goal("sockets", 1, 250_000, 0.6, LINK),
+    Goal("sockets", 1, 10_000_000, 0.85, LINK),
+    Goal("grpc", 1, 1000, 4.0, LINK),
 )
-"""With one worker a round is a request and its reply: 4 KB, 1 MB and 40 MB each way."""
+"""Over one link a round is a request and its reply: 4 KB, 1 MB and 40 MB each way."""
 
 
-def ratio(rows: Iterable[Mapping[str, Any]], peer: str, n: int, d: int) -> float | None:
-    """Return the median over the turns of netcomp's speed over a peer's in the same turn."""
+def ratio(
+    rows: Iterable[Mapping[str, Any]], peer: str, n: int, d: int, who: str = "netcomp"
+) -> float | None:
+    """Return the median over the turns of our speed over a peer's in the same turn."""
     found = {
         row["who"]: row["turns"] for row in rows if (row["n"], row["d"]) == (n, d) and row["turns"]
     }
-    if "netcomp" not in found or peer not in found:
+    if who not in found or peer not in found:
         return None
-    pairs = zip(found["netcomp"], found[peer], strict=False)
+    pairs = zip(found[who], found[peer], strict=False)
     return median(theirs / ours for ours, theirs in pairs)
 
 
@@ -55,7 +60,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return each goal with the figure and whether it holds."""
     found = []
     for goal in GOALS:
-        figure = ratio(rows, goal.peer, goal.n, goal.d)
+        figure = ratio(rows, goal.peer, goal.n, goal.d, goal.who)
         if figure is None:
             verdict = "not measured"
         elif figure >= goal.factor:

@@ -19,7 +19,10 @@ def page(results: Mapping[str, Any]) -> str:
     """Return the results as Markdown: goals, the table, the fitted slopes."""
     rows = results["rows"]
     lines = ["# Rounds a second", "", _machine(results), "", "## Goals", ""]
-    lines += ["| n | d | against | goal | figure | verdict |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| n | d | who | against | goal | figure | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
     lines += [_goal(one) for one in results["verdicts"]]
     lines += ["", "## Figures", ""]
     lines += ["| n | d | who | rounds/s | MB/s | netcomp / it |", "|---|---|---|---|---|---|"]
@@ -63,8 +66,8 @@ def _machine(results: Mapping[str, Any]) -> str:
 
 def _goal(one: Mapping[str, Any]) -> str:
     figure = "–" if one["figure"] is None else f"{one['figure']:.2f}"
-    cells = (one["n"], one["d"], one["peer"], f"≥ {one['factor']:g}", figure, one["verdict"])
-    return _line(cells)
+    ours = (one["n"], one["d"], one["who"])
+    return _line((*ours, one["peer"], f"≥ {one['factor']:g}", figure, one["verdict"]))
 
 
 def _row(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> str:
