@@ -77,6 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         self._pacer = Pacer(self.outgoing)
         self._draw = Draw(0)
         self._ports = Ports()
+        self._paces = False
         self._holds = False
         self._flow = 0
         self._entering: Schedule | None = None
@@ -111,6 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         self._pacer = Pacer(outgoing)
         self._draw = draw or Draw(0)
         self._ports = ports or Ports()
+        self._paces = outgoing.paced or self._ports.send is not None
         delayed = incoming.latency > 0 or incoming.jitter > 0
         self._holds = delayed or self._ports.receive is not None
         self._flow = flow
@@ -135,7 +137,7 @@ class Connection(asyncio.BufferedProtocol):
             self.session.send(frame)
             if frame.kind is FrameKind.STOP:
                 self._hurry()
-            transfer = self._scheduled(frame)
+            transfer = self._scheduled(frame) if self._paces else None
             if transfer is None and self._needs_no_queue(frame):
                 at_once.append(frame.buffers[0])
             else:

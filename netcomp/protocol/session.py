@@ -197,7 +197,8 @@ class Session:
         if kind is not K.ERROR and (kind not in mine or kind not in self._next):
             raise LocalProtocolError(f"{kind.name} cannot be sent while {self.state.value}")
         self.sent[CATEGORIES[kind]] += outgoing.nbytes
-        self._move(kind)
+        if self._next.get(kind) is not self.state:
+            self._move(kind)
         return outgoing
 
     def fail(self, error: NetcompError) -> Outgoing:
@@ -228,15 +229,14 @@ class Session:
         content = _READ[kind](frame)
         if isinstance(content, Begin):
             self.agree(content)
-        self._move(kind)
+        if self._next.get(kind) is not self.state:
+            self._move(kind)
         return Event(kind, frame.round, content, nbytes)
 
     def _move(self, kind: FrameKind) -> None:
-        state = State.CLOSED if kind is K.ERROR else self._next[kind]
-        if state is not self.state:
-            self.state = state
-            self._next = _TABLE[state]
-            self._allow()
+        self.state = State.CLOSED if kind is K.ERROR else self._next[kind]
+        self._next = _TABLE[self.state]
+        self._allow()
 
     def _allow(self) -> None:
         """Tell the parser which kinds may come now and how large they may be."""

@@ -138,8 +138,9 @@ class FrameParser:
         if self._body is not None:
             return self._body[self._body_filled :]
         self._filled = len(self._rest)
-        if self._rest:
-            self._scratch[: self._filled] = self._rest
+        if not self._rest:
+            return self._scratch
+        self._scratch[: self._filled] = self._rest
         return self._scratch[self._filled :]
 
     def received(self, nbytes: int) -> Iterator[Frame]:

@@ -7,9 +7,9 @@ object by object without a copy.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgpack
 
@@ -37,6 +37,7 @@ VECTOR_OVERHEAD: Final = MAX_PARTS * (5 + 63)
 MAX_CONTAINERS: Final = 1 << 14
 """The most maps and arrays a document may hold: a byte announces one, 64 bytes keep it."""
 
+_BIN = struct.Struct(">BI")
 _NIL = 0xC0
 _BIN8, _BIN16, _BIN32 = 0xC4, 0xC5, 0xC6
 _ALIGN = 64
@@ -56,8 +57,7 @@ _LIMITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An encoded frame: buffers to be written in order. The same one may go to many peers."""
 
     kind: FrameKind
@@ -68,7 +68,8 @@ class Outgoing:
 
 def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
     """Encode a document frame; the content is what msgpack and JSON have in common."""
-    return _outgoing(kind, round_, b"", [bytes(msgpack.packb(dict(content), use_bin_type=True))])
+    body = bytes(msgpack.packb(dict(content), use_bin_type=True))
+    return _outgoing(kind, round_, b"", [body], len(body))
 
 
 def read_document(frame: Frame) -> dict[str, Any]:
@@ -128,29 +129,33 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
     if len(message.parts) > MAX_PARTS:
         raise LocalProtocolError(f"{len(message.parts)} parts where {MAX_PARTS} are the most")
     pieces: list[bytes | memoryview] = []
-    offset = 0
+    body = 0
     for part in message.parts:
-        if part.nbytes > _LARGEST_BIN:
-            raise LocalProtocolError(f"a part of {part.nbytes} bytes exceeds {_LARGEST_BIN}")
-        padding = -(offset + 5) % _ALIGN if part.nbytes >= _ALIGN_FROM else 0
-        lead = bytes([_NIL]) * padding + bytes([_BIN32]) + part.nbytes.to_bytes(4, "big")
-        pieces += [lead, part]
-        offset += len(lead) + part.nbytes
+        size = part.nbytes
+        if size > _LARGEST_BIN:
+            raise LocalProtocolError(f"a part of {size} bytes exceeds {_LARGEST_BIN}")
+        lead = _BIN.pack(_BIN32, size)
+        if size >= _ALIGN_FROM:
+            lead = bytes([_NIL]) * (-(body + 5) % _ALIGN) + lead
+        pieces += (lead, part)
+        body += len(lead) + size
     # A msgpack array of two small integers, MAX_PARTS being one.
     descriptor = bytes((0x92, message.kind, len(message.parts)))
-    return _outgoing(kind, round_, descriptor, pieces)
+    return _outgoing(kind, round_, descriptor, pieces, body)
 
 
 def _outgoing(
-    kind: FrameKind, round_: int, descriptor: bytes, pieces: Sequence[bytes | memoryview]
+    kind: FrameKind,
+    round_: int,
+    descriptor: bytes,
+    pieces: Sequence[bytes | memoryview],
+    body: int,
 ) -> Outgoing:
-    body = sum(len(piece) for piece in pieces)
-    head = header(kind, round_, len(descriptor), body) + descriptor
-    nbytes = len(head) + body
-    buffers = (head, *pieces)
+    head = header(kind, round_, len(descriptor), body)
+    nbytes = len(head) + len(descriptor) + body
     if nbytes < _JOIN_BELOW:
-        buffers = (b"".join(buffers),)
-    return Outgoing(kind, buffers, nbytes, round_)
+        return Outgoing(kind, (b"".join((head, descriptor, *pieces)),), nbytes, round_)
+    return Outgoing(kind, (head + descriptor, *pieces), nbytes, round_)
 
 
 def read_message(frame: Frame) -> Message:
