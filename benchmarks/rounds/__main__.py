@@ -1,12 +1,14 @@
 """Rounds a second, beside those of bare sockets, a bare uvloop protocol and other libraries.
 
-    python -m benchmarks.rounds [--quick] [--only WHO,WHO,…] [--cases NxD,…] [--turns T] [--out DIR]
+    python -m benchmarks.rounds [--quick] [--huge] [--only WHO,WHO,…] [--cases NxD,…] [--turns T]
+                                [--out DIR]
 
 A round: the server broadcasts d float32, every one of n workers answers with d float32, the
 server averages and steps. netcomp does it with everything on: gd and the identity, roles, frames,
 accounting, recording. The others send the same number of bytes and do no more than that. Everyone
 takes turns; a ratio is the median over the turns. Libraries are installed into environments of
-their own below benchmarks/.peers, which are kept.
+their own below benchmarks/.peers, which are kept. `--huge` adds d = 10^8, for netcomp and what is
+bare alone; it takes gigabytes.
 """
 
 from __future__ import annotations
@@ -43,11 +45,14 @@ FEW = 10
 """Flower has a process a client: no more of them than that."""
 
 CASES = (
-    *((n, 1000) for n in (1, 10, 100, 1000)),
+    *((n, 1000) for n in (1, 3, 10, 30, 100, 300, 1000)),
     *((10, d) for d in (10_000, 100_000, 1_000_000)),
-    *((1, d) for d in (250_000, 10_000_000)),
+    *((1, d) for d in (10_000, 250_000, 1_000_000, 10_000_000)),
 )
 """(n, d), in the order measured."""
+QUICK = ((1, 1000), (10, 1000), (100, 1000))
+HUGE = (1, 100_000_000)
+_BARE = ("uvloop", "sockets")
 
 
 STALLS = ((2, 1_000_000), (2, 10_000_000))
@@ -71,7 +76,7 @@ def measure(
     rows: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
     for n, d in cases:
-        taking_part = [peer for peer in peers if peer.name != "flower" or n <= FEW]
+        taking_part = [peer for peer in peers if _takes_part(peer, n, d)]
         taken: dict[str, list[float]] = {"netcomp": []} | {one.name: [] for one in taking_part}
         errors: dict[str, str] = {}
         if n == 1:
@@ -93,6 +98,12 @@ def measure(
             rows.append(_row(who, n, d, times, errors.get(who, "")))
             print(_told(rows[-1]), flush=True)
     return rows, versions
+
+
+def _takes_part(peer: Peer, n: int, d: int) -> bool:
+    if d >= HUGE[1]:
+        return peer.name in _BARE
+    return peer.name != "flower" or n <= FEW
 
 
 def _question(n: int, d: int) -> dict[str, int]:
@@ -127,7 +138,10 @@ def _pair(text: str) -> tuple[int, int]:
 def main() -> None:
     """Measure, print the goals, write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one turn, d = 1000, uvloop only")
+    parser.add_argument(
+        "--quick", action="store_true", help="one turn, d = 1000, uvloop only, n ≤ 100"
+    )
+    parser.add_argument("--huge", action="store_true", help="d = 10^8 too, which takes gigabytes")
     parser.add_argument("--only", help="the peers to measure, as uvloop,grpc")
     parser.add_argument("--cases", help="workers and dimensions, as 10x1000,1x1e8")
     parser.add_argument("--turns", type=int, default=5)
@@ -135,9 +149,10 @@ def main() -> None:
     asked = parser.parse_args()
     names = asked.only.split(",") if asked.only else [peer.name for peer in PEERS]
     cases = [_pair(text) for text in asked.cases.split(",")] if asked.cases else list(CASES)
+    cases += [HUGE] if asked.huge else []
     turns = asked.turns
     if asked.quick:
-        names, turns, cases = ["uvloop"], 1, [case for case in cases if case[1] == 1000]
+        names, turns, cases = ["uvloop"], 1, [case for case in QUICK if case in cases]
     load = [os.getloadavg()[0]]
     rows, versions = measure(cases, [peer for peer in PEERS if peer.name in names], turns)
     stalls = [] if asked.quick or asked.cases else [_stall(n, d) for n, d in STALLS]

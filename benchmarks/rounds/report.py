@@ -12,6 +12,7 @@ from benchmarks.rounds.goals import ratio, slope
 
 __all__ = ["page", "write"]
 
+_GROWTH = ("with n, d = 1000", "with d, n = 10", "with d, n = 1")
 _COLUMNS = ("who", "n", "d", "rounds", "rounds_per_second", "bytes_per_second", "error")
 
 
@@ -27,8 +28,8 @@ def page(results: Mapping[str, Any]) -> str:
     lines += ["", "## Figures", ""]
     lines += ["| n | d | who | rounds/s | MB/s | netcomp / it |", "|---|---|---|---|---|---|"]
     lines += [_row(rows, row) for row in rows]
-    lines += ["", "## How time grows", "", "| who | with n, d = 1000 | with d, n = 10 |"]
-    lines += ["|---|---|---|", *_slopes(rows)]
+    lines += ["", "## How time grows", "", _line(("who", *_GROWTH)), "|---|---|---|---|"]
+    lines += _slopes(rows)
     if results["stalls"]:
         lines += ["", "## The longest stall of the server's event loop", ""]
         lines += ["| n | d | ms | goal |", "|---|---|---|---|"]
@@ -90,8 +91,11 @@ def _slopes(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for who in dict.fromkeys(row["who"] for row in rows):
         own = [row for row in rows if row["who"] == who and not row["error"]]
         of_n = [(row["n"], 1 / row["rounds_per_second"]) for row in own if row["d"] == 1000]
-        of_d = [(row["d"], 1 / row["rounds_per_second"]) for row in own if row["n"] == 10]
-        fits = ["–" if fit is None else f"{fit:.2f}" for fit in (slope(of_n), slope(of_d))]
+        of_d = [
+            [(row["d"], 1 / row["rounds_per_second"]) for row in own if row["n"] == n]
+            for n in (10, 1)
+        ]
+        fits = ["–" if fit is None else f"{fit:.2f}" for fit in map(slope, (of_n, *of_d))]
         yield _line((who, *fits))
 
 
@@ -102,10 +106,9 @@ def _line(cells: Sequence[object]) -> str:
 def _draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415 — slow to import, needed here only
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    for axes, key, other, fixed in zip(
-        figure.subplots(1, 2), ("n", "d"), ("d", "n"), (1000, 10), strict=True
-    ):
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    sweeps = (("n", "d", 1000), ("d", "n", 10), ("d", "n", 1))
+    for axes, (key, other, fixed) in zip(figure.subplots(1, 3), sweeps, strict=True):
         for who in dict.fromkeys(row["who"] for row in rows):
             points = sorted(
                 (row[key], row["rounds_per_second"])
@@ -117,5 +120,5 @@ def _draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel=key, ylabel="rounds/s")
         axes.set_title(f"{other} = {fixed}")
         axes.grid(visible=True, alpha=0.3)
-    axes.legend()
+        axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

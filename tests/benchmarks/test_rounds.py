@@ -9,7 +9,7 @@ import pytest
 from benchmarks.environments import answer_of
 from benchmarks.machine import describe
 from benchmarks.rounds import __main__ as benchmark
-from benchmarks.rounds import goals, own, report
+from benchmarks.rounds import goals, link, own, report
 from benchmarks.rounds.__main__ import CASES, PEERS
 from netcomp.roles import Kind, Message
 from netcomp.wire.frames import FrameKind
@@ -58,6 +58,14 @@ def test_netcomps_rounds_are_recorded_ones():
     assert 5 == len(own.seconds(2, 3, 5, 1))
 
 
+@pytest.mark.parametrize("d", [1, 30_000])
+def test_one_link_answers_every_request(d):
+    """As many as asked for; a reply of another length would end the conversation."""
+    found = link.seconds(d, 5, 1)
+    assert 5 == len(found)
+    assert all(seconds > 0 for seconds in found)
+
+
 def test_a_heartbeat_on_the_servers_loop_tells_the_longest_stall():
     """It beats while a run goes on, and the latest beat is told."""
     assert own.longest_stall(1, 3, 2) > 0.0
@@ -70,6 +78,9 @@ def row(who, n, d, *turns):
 ROWS = [
     row("netcomp", 10, 1000, 2.0, 9.0, 4.0),
     row("uvloop", 10, 1000, 1.0, 3.0, 3.0),
+    row("netcomp", 1, 250_000, 9.0),
+    row("one link", 1, 250_000, 1.0),
+    row("sockets", 1, 250_000, 0.7),
     row("netcomp", 1000, 1000, 1.0),
     row("uvloop", 1000, 1000, 0.5),
     row("pyzmq", 1000, 1000, 1.2),
@@ -86,11 +97,12 @@ def test_a_ratio_is_the_median_over_the_turns():
 
 def test_every_goal_is_judged_and_has_a_case():
     """At its factor it holds, at 0.8 of it it is within the gate."""
-    found = {(one["peer"], one["n"]): one["verdict"] for one in goals.verdicts(ROWS)}
-    assert "within the gate" == found["uvloop", 10]
-    assert "within the gate" == found["uvloop", 1000]
-    assert "holds" == found["pyzmq", 1000]
-    assert "not measured" == found["grpc", 1000]
+    found = {(one["peer"], one["n"], one["d"]): one["verdict"] for one in goals.verdicts(ROWS)}
+    assert "within the gate" == found["uvloop", 10, 1000]
+    assert "within the gate" == found["uvloop", 1000, 1000]
+    assert "holds" == found["pyzmq", 1000, 1000]
+    assert "holds" == found["sockets", 1, 250_000]
+    assert "not measured" == found["grpc", 1000, 1000]
     assert {(goal.n, goal.d) for goal in goals.GOALS} <= set(CASES)
     assert {goal.peer for goal in goals.GOALS} <= {peer.name for peer in PEERS}
 
@@ -108,8 +120,8 @@ def test_the_report_has_goals_figures_errors_and_slopes(tmp_path):
     results = {"machine": describe(), "rows": ROWS, "verdicts": verdicts, "stalls": stalls}
     paths = report.write(results, tmp_path)
     page = paths[2].read_text()
-    assert "| 10 | 1000 | uvloop | ≥ 0.6 | 0.50 | within the gate |" in page
+    assert "| 10 | 1000 | netcomp | uvloop | ≥ 0.6 | 0.50 | within the gate |" in page
     assert "| 1000 | 1000 | grpc | ERROR: no wheel | – | – |" in page
-    assert "| netcomp | -0.30 | – |" in page
+    assert "| netcomp | -0.30 | – | – |" in page
     assert "| 2 | 9 | 12 | 250 |" in page
     assert all(path.stat().st_size for path in paths)
