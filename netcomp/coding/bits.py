@@ -25,7 +25,7 @@ __all__ = ["MAX_WIDTH", "pack_bits", "pack_unary", "packed_bytes", "unpack_bits"
 MAX_WIDTH: Final = 32
 """The widest field (bits)."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 _WHOLE: Final[dict[int, np.dtype[Any]]] = {
     8: np.dtype(">u1"),
     16: np.dtype(">u2"),
@@ -120,7 +120,7 @@ def pack_unary(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the 1-D integers `values` ≥ 0 in unary.
 
     The result has ⌈(count + sum)/8⌉ bytes; temporary memory is a few times that of
-    65,536 values and their bits.
+    16,384 values and their bits.
     """
     total = values.size + int(values.sum(dtype=np.int64))
     out = np.zeros((total + 7) // 8, dtype=np.uint8)
