@@ -2,16 +2,20 @@
 
 perm-k needs a random permutation of the coordinates of which each worker looks at its
 own block only, so the permutation must be a function of the position. Up to `SORT_LIMIT`
-it is the stable order of d random 64-bit words. Above, it is a Feistel network on
-⌈log₂ d⌉ bits whose round keys come from the stream, with cycle walking (positions that
-land outside are sent through again; the domain is smaller than 2d, so fewer than two
-passes on average).
+it is the stable order of d random 64-bit words. Above, it is a Feistel network of four
+rounds whose round functions are tables of random numbers from the stream (M. Luby,
+C. Rackoff, "How to construct pseudorandom permutations from pseudorandom functions", SIAM J.
+Comput. 17 (1988)), with cycle walking: positions that land outside are sent through again.
 
-The Feistel recipe (version 1), on 32-bit unsigned integers: b = ⌈log₂ d⌉ bits, split in
-⌊b/2⌋ high bits L and b − ⌊b/2⌋ low bits R. Each of 6 rounds with two 32-bit keys k₁, k₂
-replaces (L, R) by (R, L ⊕ F(R)), where F(R) is the top |L| bits of
-h₂ = (h₁ ⊕ (h₁ ≫ 15)) · (k₂ | 1), h₁ = (R ⊕ k₁) · 0x9E3779B1 (all modulo 2³²).
-The sizes of L and R swap each round and are back after an even number of rounds.
+The Feistel recipe (version 1): b = ⌈log₂ d⌉, a = 2^⌊b/2⌋, B = ⌈d/a⌉. The tables are, in this
+order from the stream, F₁: a numbers below B, G₁: B numbers below a, F₂ and G₂ in the same way.
+A position is j·a + i with i < a, hence j < B. For r = 1, 2 in turn
+
+    j becomes j + F_r[i] mod B,   then i becomes i ⊕ G_r[j].
+
+The grid has fewer than a ≤ √(2d) positions more than d, so that hardly any is sent through twice.
+Two coordinates are in the same of n blocks as often as in a uniform permutation but for terms of
+1/d: neighbours keep their distance where F₁ and F₂ both agree by chance, once in B².
 """
 
 from __future__ import annotations
@@ -26,9 +30,10 @@ from netcomp.draw import Stream
 __all__ = ["SORT_LIMIT", "Permutation"]
 
 SORT_LIMIT: Final = 4096
-_ROUNDS = 6
-_CHUNK = 1 << 15
-_GOLDEN = np.uint32(0x9E3779B1)
+_PAIRS: Final = 2
+_CHUNK: Final = 1 << 14
+
+Indices = NDArray[np.int64]
 
 
 class Permutation:
@@ -36,44 +41,43 @@ class Permutation:
 
     def __init__(self, d: int, stream: Stream) -> None:
         self.d = d
-        self._order: NDArray[np.int64] | None = None
+        self._order: Indices | None = None
         if d <= SORT_LIMIT:
             self._order = np.argsort(stream.words64(d), kind="stable")
-        else:
-            self._bits = (d - 1).bit_length()
-            self._keys = [np.uint32(word) for word in stream.words32(2 * _ROUNDS)]
+            return
+        self._bits = (d - 1).bit_length() // 2
+        a = 1 << self._bits
+        B = -(-d // a)
+        self._rounds: list[tuple[Indices, Indices]] = []
+        for r in range(1, _PAIRS + 1):
+            f, g = stream.below(B, a), stream.below(a, B)
+            if r == _PAIRS:
+                g |= np.arange(B) << self._bits
+            # Repeated, so that j is never reduced modulo B: after r sums it is below (r + 1)B.
+            self._rounds.append((f, np.tile(g, r + 1)))
 
-    def block(self, start: int, stop: int) -> NDArray[np.int64]:
+    def block(self, start: int, stop: int) -> Indices:
         """Return the images of the positions start … stop−1."""
         if self._order is not None:
             return self._order[start:stop]
         out = np.empty(stop - start, dtype=np.int64)
         for low in range(start, stop, _CHUNK):
             high = min(low + _CHUNK, stop)
-            out[low - start : high - start] = self._walk(np.arange(low, high, dtype=np.uint32))
+            out[low - start : high - start] = self._pass(np.arange(low, high))
+        outside = np.flatnonzero(out >= self.d)
+        while outside.size:
+            images = self._pass(out[outside])
+            out[outside] = images
+            outside = outside[images >= self.d]
         return out
 
-    def _walk(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        images = self._pass(positions)
-        outside = np.flatnonzero(images >= self.d)
-        while outside.size:
-            images[outside] = self._pass(images[outside])
-            outside = outside[images[outside] >= self.d]
-        return images
-
-    def _pass(self, x: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Send 32-bit words below 2^bits once through the network."""
-        high_bits = self._bits // 2
-        low_bits = self._bits - high_bits
-        left = x >> np.uint32(low_bits)
-        right = x & np.uint32((1 << low_bits) - 1)
-        for turn in range(_ROUNDS):
-            h = right ^ self._keys[2 * turn]
-            h *= _GOLDEN
-            h ^= h >> np.uint32(15)
-            h *= self._keys[2 * turn + 1] | np.uint32(1)
-            h >>= np.uint32(32 - high_bits)
-            h ^= left
-            left, right = right, h
-            high_bits, low_bits = low_bits, high_bits
-        return (left << np.uint32(low_bits)) | right
+    def _pass(self, j: Indices) -> Indices:
+        """Send positions, which are overwritten, once through the network."""
+        i = j & ((1 << self._bits) - 1)
+        j >>= self._bits
+        for f, g in self._rounds:
+            # "clip" only because it is faster: all indices are in range.
+            j += f.take(i, mode="clip")
+            # The last table has the final j beside its number, in the bits above those of i.
+            i ^= g.take(j, mode="clip")
+        return i

@@ -80,3 +80,21 @@ def test_images_of_a_large_permutation_are_uniform():
     # Neighbours must part: their distance around the circle is uniform as well.
     apart = np.histogram((images[:, 1] - images[:, 0]) % d, bins=edges)[0]
     assert ((apart - 3000 / cells) ** 2 / (3000 / cells)).sum() < chi2.ppf(CONFIDENCE, cells - 1)
+
+
+@pytest.mark.parametrize("n", [25, 500])
+@pytest.mark.parametrize("apart", [1, 64, 128])
+def test_two_coordinates_share_a_block_as_often_as_in_a_uniform_permutation(n, apart):
+    """Neighbours in either direction of the grid: in one of n blocks with chance (d/n−1)/(d−1).
+
+    But for 1/d; the mean over 300 keys lies within five of its standard errors.
+    """
+    d = 5000
+    expected = (d // n - 1) / (d - 1)
+    shares = []
+    for seed in range(300):
+        blocks = np.empty(d, dtype=np.int64)
+        blocks[permutation(d, seed).block(0, d)] = np.arange(d) * n // d
+        shares.append(float(np.mean(blocks[apart:] == blocks[:-apart])))
+    error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+    assert abs(np.mean(shares) - expected) < 1 / d + 5 * error

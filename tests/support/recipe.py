@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 MASK32, MASK64 = 2**32 - 1, 2**64 - 1
-GOLDEN = 0x9E3779B1
 
 
 class PlainStream:
@@ -64,28 +63,25 @@ def plain_permutation(d: int, stream: PlainStream) -> list[int]:
     if d <= 4096:
         words = stream.words64(d)
         return sorted(range(d), key=lambda position: words[position])
-    keys = stream.words32(12)
-    bits = (d - 1).bit_length()
+    width = 2 ** ((d - 1).bit_length() // 2)
+    height = -(-d // width)
+    tables = [stream.below(bound, count) for bound, count in ((height, width), (width, height)) * 2]
 
     def walk(x: int) -> int:
-        x = _feistel(x, bits, keys)
+        x = _feistel(x, width, height, tables)
         while x >= d:
-            x = _feistel(x, bits, keys)
+            x = _feistel(x, width, height, tables)
         return x
 
     return [walk(position) for position in range(d)]
 
 
-def _feistel(x: int, bits: int, keys: list[int]) -> int:
-    high = bits // 2
-    low = bits - high
-    left, right = x >> low, x & (2**low - 1)
-    for turn in range(6):
-        h = ((right ^ keys[2 * turn]) * GOLDEN) & MASK32
-        h = ((h ^ (h >> 15)) * (keys[2 * turn + 1] | 1)) & MASK32
-        left, right = right, left ^ (h >> (32 - high))
-        high, low = low, high
-    return left << low | right
+def _feistel(x: int, width: int, height: int, tables: list[list[int]]) -> int:
+    j, i = divmod(x, width)
+    for f, g in (tables[:2], tables[2:]):
+        j = (j + f[i]) % height
+        i ^= g[j]
+    return j * width + i
 
 
 def plain_block(stream: PlainStream, d: int, n: int, worker: int) -> list[int]:
