@@ -204,14 +204,16 @@ def _proportional(v: NDArray[Any], u: float) -> int:
         return 0
 
     def shares(start: int) -> NDArray[np.float64]:
-        magnitudes: NDArray[np.float64] = np.abs(v[start : start + _CHUNK]).astype(np.float64)
+        magnitudes: NDArray[np.float64] = v[start : start + _CHUNK].astype(np.float64)
+        np.abs(magnitudes, out=magnitudes)
         magnitudes /= largest
         return magnitudes
 
     ends = np.cumsum([shares(start).sum() for start in starts])
     chunk = _exceeding(ends, u * ends[-1])
     before = ends[chunk - 1] if chunk else 0.0
-    own = np.cumsum(shares(starts[chunk]))
+    own = shares(starts[chunk])
+    np.cumsum(own, out=own)
     return starts[chunk] + _exceeding(own, u * ends[-1] - before)
 
 

@@ -26,17 +26,21 @@ def thinned(values: Values, largest: float, one: float, stream: Stream) -> NDArr
     """
     q = largest / one
     marked = stream.distinct(values.size, _binomial(values.size, q, stream))
-    kept = stream.words32(marked.size) < np.abs(values[marked]) / largest * 2.0**32
-    return marked[kept]
+    shares = values.take(marked).astype(np.float64)
+    np.abs(shares, out=shares)
+    shares /= largest
+    shares *= 2.0**32
+    return marked[stream.words32(marked.size) < shares]
 
 
 def _binomial(m: int, q: float, stream: Stream) -> int:
     """Return a Binomial(m, q) number by inverting its distribution around the mean.
 
-    Only sums within 40 standard deviations and 100 of the mean are looked at, outside of
-    which less than 2⁻¹⁰⁰⁰ lies. Not exact arithmetic: only the sender draws it.
+    Only numbers within 100 and 10 standard deviations of the mean are looked at: outside lies
+    less than 2⁻⁵³, the least a uniform number tells apart. Not exact arithmetic: only the sender
+    draws it.
     """
-    spread = 100 + 40 * math.isqrt(math.ceil(m * q))
+    spread = 100 + 10 * math.isqrt(math.ceil(m * q))
     numbers = np.arange(max(0, int(m * q) - spread), min(m, int(m * q) + spread) + 1)
     if q == 0.0:
         return 0

@@ -113,8 +113,7 @@ def _partitioned(v: NDArray[Any], k: int) -> Indices:
         return np.flatnonzero(chosen)
     if _ZEROS * nonzero > (_ZEROS - 1) * v.size:
         return np.flatnonzero(_largest(magnitudes, k))
-    places = np.flatnonzero(magnitudes)
-    return places[_largest(magnitudes[places], k)]
+    return np.flatnonzero(_largest(magnitudes, k, magnitudes[magnitudes > 0]))
 
 
 def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
@@ -174,9 +173,16 @@ def _reaching(
     return np.concatenate(found), np.abs(magnitudes, out=magnitudes)
 
 
-def _largest(magnitudes: NDArray[Any], k: int) -> NDArray[np.bool_]:
-    """Return which of the magnitudes are the k largest, ties to the first."""
-    threshold = np.partition(magnitudes, magnitudes.size - k)[magnitudes.size - k]
+def _largest(
+    magnitudes: NDArray[Any], k: int, among: NDArray[Any] | None = None
+) -> NDArray[np.bool_]:
+    """Return which of the magnitudes are the k largest, ties to the first.
+
+    `among`, which is overwritten, are those that may be; all where it is None.
+    """
+    ordered = magnitudes.copy() if among is None else among
+    ordered.partition(ordered.size - k)
+    threshold = ordered[ordered.size - k]
     chosen: NDArray[np.bool_] = magnitudes >= threshold
     surplus = int(np.count_nonzero(chosen)) - k
     if surplus:
