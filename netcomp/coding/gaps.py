@@ -33,6 +33,7 @@ practical universal noiseless coding techniques", JPL 79-22 (1979).
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -191,6 +192,7 @@ def _best_parameter(gaps: NDArray[np.uint32], d: int) -> int:
     """
     sample = np.ascontiguousarray(gaps[:: -(-gaps.size // _SAMPLE)])
 
+    @cache
     def cost(p: int) -> int:
         return _cost(sample, sample // np.uint32(_divisor(p)), _divisor(p))
 

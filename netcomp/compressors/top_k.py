@@ -27,6 +27,7 @@ __all__ = ["TopK", "largest_indices"]
 
 _CHUNK: Final = 1 << 16
 _SAMPLE: Final = 1 << 14
+_STRIDE: Final = 16
 _SMALL: Final = 1 << 16
 """Vectors up to this long are partitioned whole."""
 _MARGINS: Final = (3.0, 9.0)
@@ -95,7 +96,8 @@ def largest_indices(v: NDArray[Any], k: int) -> Indices:
         for bound in _guesses(v, k):
             if (reaching := _reaching(v, k, bound)) is not None:
                 places, magnitudes = reaching
-                return places[_largest(magnitudes, k)]
+                # Where most are taken, indices are faster than a mask.
+                return places.take(_largest(magnitudes, k).nonzero()[0])
     return _partitioned(v, k)
 
 
@@ -125,14 +127,30 @@ def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
     coordinates reach it about once in 700 vectors, and where the vector is passed once more,
     practically never.
     """
-    sample = np.abs(v.take(_sampled(v.size)))
+    sample = np.abs(v.take(_sampled(v.size), mode="clip"))
     # Of zeros apart for the reason in `_partitioned`; none of them is ever a guess.
     sample = sample[sample > 0]
     expected = _SAMPLE * k / v.size
-    for margin in _MARGINS:
-        rank = math.ceil(expected + margin * math.sqrt(expected) + margin)
-        if rank < sample.size:
-            yield np.partition(sample, sample.size - rank)[sample.size - rank]
+    ranks = [math.ceil(expected + margin * (math.sqrt(expected) + 1.0)) for margin in _MARGINS]
+    top = _top(sample, ranks[-1])
+    top.sort()
+    for rank in ranks:
+        if rank <= top.size:
+            yield top[-rank]
+
+
+def _top(sample: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return the largest of a sample, at least `count` of them unless it has fewer.
+
+    Told by every 16th of them, of which twice as many as needed and four are let through.
+    """
+    few = sample[::_STRIDE]
+    place = few.size - 2 * -(-count // _STRIDE) - 4
+    if place > 0:
+        top: NDArray[Any] = sample[sample >= np.partition(few, place)[place]]
+        if top.size >= count:
+            return top
+    return sample
 
 
 @lru_cache(maxsize=8)
@@ -159,8 +177,8 @@ def _reaching(
         np.greater_equal(part, bound, out=reached)
         reached |= np.less_equal(part, -bound, out=below[: part.size])
         here = reached.nonzero()[0]
-        # At once, while the chunk is in the cache.
-        values.append(part.take(here))
+        # At once, while the chunk is in the cache; "clip" only because it is faster.
+        values.append(part.take(here, mode="clip"))
         here += start
         found.append(here)
         missing -= here.size
