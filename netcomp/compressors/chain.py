@@ -65,7 +65,7 @@ class Chain(Compressor):
         if indices is None:
             kept = v
         else:
-            kept = v.take(indices)
+            kept = v.take(indices, mode="clip")  # all are in range: it is only faster
             with np.errstate(over="ignore"):
                 kept *= np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
         try:
