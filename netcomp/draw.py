@@ -24,6 +24,7 @@ and exact but for `Stream.normals`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from enum import IntEnum
@@ -44,14 +45,13 @@ MAX_BOUND: Final = 2**31 - 1
 """The largest bound of `Stream.below`, hence the largest dimension."""
 
 _PERSON = b"netcomp-draw-1"
-_WARM_UP = 12
+_SEED_WORDS = 3
 _CHUNK = 1 << 13
 _DENSE = 12
 """Of more than one integer in this many, a mark each is faster than sorting."""
 _MANY = 2048
 """From this many integers on a radix sort is faster."""
 _KEY = struct.Struct("<6Q")
-_STATE = struct.Struct("<3Q")
 
 
 class Purpose(IntEnum):
@@ -123,7 +123,28 @@ class Draw(NamedTuple):
 
         True with the given probability, rounded to a multiple of 2⁻⁵³.
         """
-        return bool(self.shared().stream(Purpose.COIN).uniforms(1)[0] < probability)
+        return _tossed(self.shared()) < probability
+
+
+@functools.lru_cache(maxsize=16)
+def _tossed(shared: Draw) -> float:
+    """Return the uniform number of a round's coin: n workers, or slots, ask for the same one."""
+    return shared.stream(Purpose.COIN).uniform()
+
+
+class _Seed(np.random.bit_generator.ISeedSequence):
+    """Three words as they are: what SFC64 starts from with counter 1, then dropping 12 outputs."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self._words = words
+
+    def generate_state(self, n_words: int, dtype: object = np.uint32) -> NDArray[np.uint64]:
+        """Return them: three 64-bit words are what SFC64 asks for."""
+        if n_words != _SEED_WORDS or np.dtype(dtype) != np.uint64:  # type: ignore[call-overload]
+            raise NotImplementedError("SFC64 asks for three 64-bit words")
+        return self._words
 
 
 class Stream:
@@ -132,16 +153,10 @@ class Stream:
     __slots__ = ("_bits",)
 
     def __init__(self, key: bytes) -> None:
-        digest = hashlib.blake2b(key, digest_size=_STATE.size, person=_PERSON).digest()
-        state = np.array([*_STATE.unpack(digest), 1], dtype=np.uint64)
-        self._bits = np.random.SFC64(0)
-        self._bits.state = {
-            "bit_generator": "SFC64",
-            "state": {"state": state},
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
-        self._bits.random_raw(_WARM_UP)
+        digest = hashlib.blake2b(key, digest_size=8 * _SEED_WORDS, person=_PERSON).digest()
+        # Not through `state`: that seeds first, from hashes of hashes, ten times as long.
+        seed = _Seed(np.frombuffer(digest, dtype="<u8").astype(np.uint64, copy=False))
+        self._bits = np.random.SFC64(seed)  # type: ignore[arg-type]
 
     def words64(self, count: int) -> NDArray[np.uint64]:
         """Return the next `count` 64-bit words."""
@@ -152,6 +167,11 @@ class Stream:
         """Return the next `count` 32-bit words (low half of each output first)."""
         raw = self.words64((count + 1) // 2)
         return raw.astype("<u8", copy=False).view("<u4")[:count]
+
+    def uniform(self) -> float:
+        """Return the next number of `uniforms` without an array around it."""
+        word: int = self._bits.random_raw()
+        return (word >> 11) * 2.0**-53
 
     def uniforms(self, count: int) -> NDArray[np.float64]:
         """Return `count` multiples of 2⁻⁵³, uniform in [0, 1): the top 53 bits of a word."""

@@ -51,6 +51,14 @@ def test_words_are_those_of_the_recipe_in_plain_integers(key, count):
 
 
 @seeded
+@given(keys)
+def test_one_uniform_number_after_the_other_is_what_uniforms_gives(key):
+    """`uniform` three times is `uniforms(3)`."""
+    one_by_one = stream(*key)
+    assert stream(*key).uniforms(3).tolist() == [one_by_one.uniform() for _ in range(3)]
+
+
+@seeded
 @given(keys, st.one_of(st.integers(1, 50), st.integers(1, MAX_BOUND)), st.integers(0, 40))
 def test_below_is_the_recipe(key, bound, count):
     """Lemire's rejection, word by word in Python integers, gives the same numbers."""
