@@ -1,8 +1,9 @@
 """The goals for bytes, speed and memory: limit, figure, goal and verdict of each.
 
 A verdict is "holds", "within the gate" (speeds only: at least 0.8 of the goal, since times
-are noisy), "does not hold" or "not measured". Speeds are shares of a plain array copy of the
-same process; ours over a peer's is the quotient of two such shares.
+are noisy), "does not hold" or "not measured". Ours over a peer's is the quotient of the seconds
+of both, measured in one run; not of their shares of a copy, since a copy of some megabytes takes
+two times as long in one process as in another.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def speed_verdicts(rows: Sequence[Row], peers: Sequence[Row]) -> list[dict[str, 
     """Return the verdicts of `SPEED`, one a dimension and vector.
 
     `peers` are rows with "peer" and "codec" besides; one that was not measured has no
-    "encode_ratio".
+    "encode_seconds".
     """
     own = {(row["compressor"], row["vector"], row["d"]): row for row in rows}
     theirs = {(row["peer"], row["codec"], row["vector"], row["d"]): row for row in peers}
@@ -183,19 +184,23 @@ def speed_verdicts(rows: Sequence[Row], peers: Sequence[Row]) -> list[dict[str, 
 def decoding_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return whether decoding is at least as fast as encoding, a row each."""
     return [
-        _judged("decode over encode", row, "decode_ratio", row["encode_ratio"], 1.0) for row in rows
+        _judged("decode over encode", row, row["decode_ratio"] / row["encode_ratio"], 1.0)
+        for row in rows
     ]
 
 
 def _speed(goal: _SpeedGoal, row: Row, peer: Row) -> dict[str, Any]:
     named = "an array copy" if goal.peer is None else f"{goal.peer}'s {goal.codec}"
-    share = 1.0 if goal.peer is None else peer.get("encode_ratio")
-    return _judged(f"encode over {named}", row, "encode_ratio", share, goal.factors[row["d"]])
+    ours, theirs = row["encode_seconds"], peer.get("encode_seconds")
+    figure = theirs / ours if theirs else None
+    if goal.peer is None:
+        figure, theirs = row["encode_ratio"], row["copy_seconds"]
+    judged = _judged(f"encode over {named}", row, figure, goal.factors[row["d"]])
+    return judged | {"peer_seconds": theirs, "our_seconds": ours}
 
 
-def _judged(text: str, row: Row, key: str, theirs: float | None, wanted: float) -> dict[str, Any]:
-    """Return a verdict on ours over theirs, both shares of a copy's speed."""
-    figure = row[key] / theirs if theirs else None
+def _judged(text: str, row: Row, figure: float | None, wanted: float) -> dict[str, Any]:
+    """Return a verdict on a quotient of speeds, ours over another."""
     if figure is None:
         verdict = "not measured"
     elif figure >= wanted:
@@ -206,8 +211,6 @@ def _judged(text: str, row: Row, key: str, theirs: float | None, wanted: float) 
         "goal": text,
         **{key: row[key] for key in ("compressor", "vector", "d")},
         "limit": 1.0,
-        "peer_ratio": theirs,
-        "our_ratio": row[key],
         "figure": figure,
         "allowed": wanted,
         "gate": _GATE * wanted,

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 _LAYOUT: Mapping[str, tuple[Any, ...]] = {
     "bytes": (("goal", "compressor"), "vector"),
-    "speed": (("goal", "compressor", "d"), "vector", ("peer_ratio", "our_ratio", "gate")),
+    "speed": (("goal", "compressor", "d"), "vector", ("peer_seconds", "our_seconds", "gate")),
     "decoding": (("goal", "compressor"), "d", ("gate",)),
     "memory": (("goal", "compressor"), "d"),
 }

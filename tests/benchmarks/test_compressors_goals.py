@@ -66,12 +66,12 @@ def test_memory_is_judged_at_three_vectors():
 
 
 @pytest.mark.parametrize(
-    ("share", "verdict"),
-    [(0.04, "holds"), (0.05, "within the gate"), (0.06, "does not hold"), (None, "not measured")],
+    ("seconds", "verdict"),
+    [(0.05, "holds"), (0.04, "within the gate"), (0.03, "does not hold"), (None, "not measured")],
 )
-def test_a_speed_goal_is_a_quotient_of_shares_of_a_copy(share, verdict):
-    """Ours is 0.2 of a copy and the goal five times the peer; the gate is four times."""
-    judged = goals.speed_verdicts([row_of()], [peer_row(share)])
+def test_a_speed_goal_is_a_quotient_of_seconds(seconds, verdict):
+    """Ours are 10 ms and the goal is five times the peer's speed; the gate is four times."""
+    judged = goals.speed_verdicts([row_of()], [peer_row(seconds)])
     own = [v for v in judged if "dense" in v["goal"]]
     assert [verdict] == [v["verdict"] for v in own]
     assert (5.0, 4.0) == (own[0]["allowed"], own[0]["gate"])
@@ -79,7 +79,7 @@ def test_a_speed_goal_is_a_quotient_of_shares_of_a_copy(share, verdict):
 
 def test_a_codec_that_failed_and_one_of_another_vector_are_not_measured():
     failed = {**peer_row(0.1), "error": "no"}
-    del failed["encode_ratio"]
+    del failed["encode_seconds"]
     for peers in ([], [failed], [peer_row(0.1, vector="laplace")]):
         verdicts = [v["verdict"] for v in goals.speed_verdicts([row_of()], peers)]
         assert ["not measured"] * 2 == verdicts

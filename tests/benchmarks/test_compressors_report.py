@@ -33,10 +33,10 @@ def test_a_table_shows_the_worst_of_a_group_and_its_verdict():
 
 def test_of_speeds_the_smallest_is_the_worst_and_one_not_measured_is_told():
     rows = [row_of(), row_of(vector="laplace"), row_of(vector="third")]
-    peers = [peer_row(0.02), peer_row(0.04, vector="laplace")]
+    peers = [peer_row(0.1), peer_row(0.05, vector="laplace")]
     judged = [v for v in goals.speed_verdicts(rows, peers) if "dense" in v["goal"]]
-    _, table = report.pivot(judged, ("compressor",), "vector", ("peer_ratio",))
-    assert [["qsgd:s=1", "10", "5", "–", "0.04", "5", "not measured"]] == table
+    _, table = report.pivot(judged, ("compressor",), "vector", ("peer_seconds",))
+    assert [["qsgd:s=1", "10", "5", "–", "0.05", "5", "not measured"]] == table
     _, table = report.pivot(judged[:2], ("compressor",), "vector")
     assert [["qsgd:s=1", "10", "5", "5", "holds"]] == table
 

@@ -193,6 +193,25 @@ def test_norms_of_any_size(dtype, size, scale):
         np.testing.assert_allclose(norm, unit * scale, rtol=1e-14, atol=2.0**-1074)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e18, 1e30])
+@pytest.mark.parametrize("size", [CHUNK - 1, CHUNK, 3 * CHUNK + 1025])
+def test_norms_of_many_float32_are_those_of_float64(size, scale):
+    """Squares formed in float32 cost less than a rounding, and none is lost or overflows."""
+    v = np.random.default_rng(size).standard_normal(size).astype(np.float32)
+    v *= np.float32(scale)
+    norm, largest = Norm(2.0).measure(v, Draw(0))
+    np.testing.assert_allclose(norm, np.linalg.norm(v.astype(np.float64)), rtol=2.0**-24)
+    assert float(np.abs(v).max()) == largest <= norm
+
+
+def test_one_large_value_among_many_is_its_norm():
+    """No rounding lets the norm be less than the largest value: levels would exceed s."""
+    v = np.zeros(2 * CHUNK, np.float32)
+    v[7] = -3.3333333
+    norm, largest = Norm(2.0).measure(v, Draw(0))
+    assert float(-v[7]) == largest <= norm <= largest * (1.0 + 2.0**-23)
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_norms_tell_the_first_value_that_is_not_finite(p, bad):

@@ -22,6 +22,8 @@ def row_of(**changed):
         "index_limit_bits": 0.0,
         "value_bits": 1.05,
         "value_limit_bits": 1.0,
+        "copy_seconds": 0.002,
+        "encode_seconds": 0.01,
         "encode_ratio": 0.2,
         "decode_ratio": 0.3,
         "peak_ratio": 2.0,
@@ -29,6 +31,6 @@ def row_of(**changed):
     return row | changed
 
 
-def peer_row(share, **changed):
+def peer_row(seconds, **changed):
     row = {"peer": "numpy", "codec": "dense qsgd s=1", "vector": "gaussian", "d": 10**7}
-    return row | {"encode_ratio": share} | changed
+    return row | {"encode_seconds": seconds} | changed
