@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from netcomp.algorithms import (
+    Composition,
     Plan,
     compose,
     worker_role,
@@ -63,6 +64,12 @@ def _prepared(data: Dataset, preparation: Preparation) -> Dataset:
 @lru_cache(maxsize=_KEPT)
 def _dealt(rule: SplitRule, data: Dataset, workers: int, draw: Draw, _stamp: Hashable) -> Split:
     return rule.deal(data, workers, draw)
+
+
+@lru_cache(maxsize=_KEPT)
+def _composed(plan: Plan, *, imports: bool) -> Composition:
+    """Return one composition for all workers of a process: what they hear alike is kept in it."""
+    return compose(plan, imports=imports)
 
 
 class Oracles:
@@ -183,7 +190,7 @@ def load_local(
             raise RemoteProtocolError(f"the server plans for d = {plan.dim}, not {oracle.dim}")
         x0 = problem.x0(plan.dim, oracles.draw).astype(dtype, copy=False)
         try:
-            composition = compose(plan, imports=trusted)
+            composition = _composed(plan, imports=trusted)
         except ImportRefused as error:
             raise _refusal(error.field, error.target) from None
         return worker_role(composition, welcome.worker), x0, spec.seed

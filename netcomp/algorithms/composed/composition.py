@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
+from netcomp.algorithms.composed.alike import Alike
 from netcomp.algorithms.composed.several import MOST_MESSAGES
 from netcomp.algorithms.estimators import Estimator, Full
 from netcomp.algorithms.participation import Everybody, Independent, Participation, Uniform
@@ -49,6 +52,11 @@ class Composition:
     def step(self, t: int) -> float:
         """Return γ_t."""
         return self.gamma * self.schedule.factor(t)
+
+    @cached_property
+    def alike(self) -> defaultdict[type, Alike]:
+        """What the workers of this process have in common, by the class of their role."""
+        return defaultdict(Alike)
 
     def listener(self, worker: int) -> int:
         """Return which of the downlink's messages a worker hears: groups are contiguous."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from netcomp.algorithms.composed.alike import Alike, Heard
 from netcomp.algorithms.composed.composition import Composition, template
 from netcomp.algorithms.composed.several import several, unpacked
 from netcomp.algorithms.estimators import TwoPoint
@@ -43,6 +45,14 @@ class ComposedWorker:
 
     def init(self, x0: Array) -> WorkerState:
         """Return w⁰ = z⁰ = x⁰ and the channels' first states."""
+        state: WorkerState = self._alike.beginning(x0, partial(self._first, x0))
+        return state
+
+    @property
+    def _alike(self) -> Alike:
+        return self.parts.alike[type(self)]
+
+    def _first(self, x0: Array) -> WorkerState:
         parts, like = self.parts, template(x0)
         carries_model = parts.down_carries == "model"
         return WorkerState(
@@ -92,6 +102,18 @@ class ComposedWorker:
 
     def _heard(self, state: WorkerState, message: Message, draw: Draw) -> WorkerState:
         parts = self.parts
+        hear = partial(self._hear, state, message, draw)
+        if parts.groups == parts.workers:
+            z, down, x = hear()
+        else:
+            # Everybody in a group has the same key; who was away has missed other messages.
+            key = parts.down_key(draw, parts.listener(self.worker)).at(sub=state.round)
+            z, down, x = self._alike.after((state.z, state.down, state.x), key, message, hear)
+        before = state.z if parts.estimator.two_point else None
+        return WorkerState(z, down, state.up, state.memory, before, x, draw.round)
+
+    def _hear(self, state: WorkerState, message: Message, draw: Draw) -> Heard:
+        parts = self.parts
         heard, down = self._decoded(state, message, draw)
         x = state.x
         if x is not None:
@@ -99,8 +121,7 @@ class ComposedWorker:
             gamma = 1.0 if carries_steps else parts.step(draw.round - 1)
             heard = x = x - gamma * heard
         z = heard if parts.beta == 1.0 else parts.beta * heard + (1.0 - parts.beta) * state.z
-        before = state.z if parts.estimator.two_point else None
-        return WorkerState(z, down, state.up, state.memory, before, x, draw.round)
+        return z, down, x
 
     def _decoded(self, state: WorkerState, message: Message, draw: Draw) -> tuple[Array, Any]:
         """Return what the down channel says, of every round that was missed where some were."""
