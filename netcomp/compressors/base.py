@@ -52,9 +52,12 @@ _ROW = 1 << 13
 Held = NDArray[np.floating[Any]] | Callable[[], NDArray[np.floating[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that would double the time it takes to make one, and a round makes two a worker.
+@dataclass(slots=True, eq=False)
 class Payload:
     """A compressed vector: the bytes for the wire and what the receiver decodes from them.
+
+    Not to be changed once it is made.
 
     `values` (float32 or float64) belong to the coordinates `indices` (int64, distinct),
     or to all `dim` coordinates in order where `indices` is None. `parts` are the bytes.
@@ -73,9 +76,8 @@ class Payload:
     def values(self) -> NDArray[np.floating[Any]]:
         """The decoded values, shape (kept,)."""
         if callable(self.held):
-            object.__setattr__(self, "held", self.held())
-        held: NDArray[np.floating[Any]] = self.held  # type: ignore[assignment]
-        return held
+            self.held = self.held()
+        return self.held
 
     @property
     def nbytes(self) -> int:
@@ -215,6 +217,9 @@ def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
 
     By chunks: a temporary as long as the vector would cost its memory once more.
     """
+    if weight == 1.0 and values.dtype == out.dtype:
+        out += values
+        return
     if out.size <= _CHUNK:
         out += np.multiply(values, weight, dtype=out.dtype)
         return

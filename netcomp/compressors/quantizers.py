@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -103,7 +103,7 @@ class Quantizer(ABC):
 
 def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
     """Raise `RemoteProtocolError` unless there are parts of just these sizes (bytes)."""
-    found = tuple(part.nbytes for part in parts)
+    found = tuple([part.nbytes for part in parts])
     if found != expected:
         raise RemoteProtocolError(f"a payload of {found} bytes where {expected} belong")
 
@@ -133,7 +133,7 @@ class FloatFormat(Quantizer):
     def __str__(self) -> str:
         return self.name
 
-    @property
+    @cached_property
     def _dtype(self) -> np.dtype[Any]:
         return FLOAT_FORMATS[self.name]
 
@@ -153,11 +153,13 @@ class FloatFormat(Quantizer):
                 raw = values.astype(self._dtype)
         require_finite(raw, draw)
         part = as_bytes(raw)
-        return (part,), self.decode((part,), raw.size)
+        return (part,), self._values(raw)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, m * self._dtype.itemsize)
-        raw = np.frombuffer(parts[0], dtype=self._dtype)
+        return self._values(np.frombuffer(parts[0], dtype=self._dtype))
+
+    def _values(self, raw: NDArray[np.floating[Any]]) -> Values:
         # Half precision is a wire format only: sums are not formed in it.
         return raw.astype(np.float32) if self.name == "f16" else raw
 

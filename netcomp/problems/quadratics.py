@@ -108,10 +108,9 @@ class QuadraticOracle(LocalOracle):
         """Return b, shape (d,), in the given dtype and read-only; None if it is zero."""
         if self.linear == "zero":
             return None
-        if self.linear == "shared":
-            return shared_normal_vector(self.key, self._dim, dtype)
         if dtype not in self._own:
-            self._own[dtype] = normal_vector(self.key, self._dim, dtype)
+            make = shared_normal_vector if self.linear == "shared" else normal_vector
+            self._own[dtype] = make(self.key, self._dim, dtype)
         return self._own[dtype]
 
     def extreme_eigenvalues(self) -> tuple[float, float]:

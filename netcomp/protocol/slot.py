@@ -78,6 +78,7 @@ class Slot:
         self._load = load
         self._clock = clock
         self._local: Local | None = None
+        self._timed: _TimedOracle | None = None
         self._role: WorkerRole | None = None
         self._state: Any = None
         self._draw = Draw(0)
@@ -110,17 +111,18 @@ class Slot:
     def _begin(self, begin: Begin) -> None:
         assert self._local is not None  # noqa: S101 — the session lets BEGIN follow WELCOME only
         self._role, x0, seed = self._local.begin(begin.plan)
+        self._timed = _TimedOracle(self._local.oracle, self._clock)
         self._state = self._role.init(x0)
         self._dtype = x0.dtype
         self._draw = Draw(seed)
 
     def _step(self, round_: int, message: Message, delivered: float) -> list[Outgoing]:
         # A worker is not spoken to in rounds it takes no part in.
-        if self._role is None or self._local is None or round_ < self._next_round:
+        if self._role is None or self._timed is None or round_ < self._next_round:
             raise RemoteProtocolError(f"round {round_} came where {self._next_round} was due")
         self._next_round = round_ + 1
-        oracle = _TimedOracle(self._local.oracle, self._clock)
-        before = self._clock()
+        oracle, before = self._timed, self._clock()
+        oracle.seconds = 0.0
         draw = self._draw.at(round_=round_)
         # A diverging run overflows; the compressor that meets the result says so.
         with np.errstate(over="ignore", invalid="ignore"):

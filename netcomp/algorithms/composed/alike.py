@@ -8,12 +8,11 @@ are compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from netcomp.draw import Draw
 from netcomp.roles import Array, Message
 
 __all__ = ["Alike", "Heard"]
@@ -32,7 +31,7 @@ class Alike:
 
     def __init__(self) -> None:
         self._start: tuple[Array, Any] | None = None
-        self._last: tuple[Heard, Draw, Message, Heard] | None = None
+        self._last: tuple[Heard, Hashable, Message, Heard] | None = None
 
     def beginning(self, x0: Array, begin: Callable[[], Any]) -> Any:
         """Return the state `begin` gives at x⁰: the one it gave before, if x⁰ is the same."""
@@ -43,9 +42,12 @@ class Alike:
         self._start = x0, state
         return state
 
-    def after(self, before: Heard, key: Draw, message: Message, hear: Callable[[], Heard]) -> Heard:
+    def after(
+        self, before: Heard, key: Hashable, message: Message, hear: Callable[[], Heard]
+    ) -> Heard:
         """Return what `hear` makes of a message, for a worker that held `before`.
 
+        `key` is whatever else it depends on, as the round.
         z_i is read-only where it may become others' too.
         """
         last = self._last
@@ -72,7 +74,9 @@ def _bytes(vector: NDArray[Any]) -> memoryview:
 
 def _same(one: memoryview, other: memoryview) -> bool:
     """Whether two views hold the same bytes; comparing the views themselves takes far longer."""
-    return one.nbytes == other.nbytes and all(
-        one[at : at + _CHUNK].tobytes() == other[at : at + _CHUNK].tobytes()
-        for at in range(0, one.nbytes, _CHUNK)
-    )
+    if one.nbytes != other.nbytes:
+        return False
+    for at in range(0, one.nbytes, _CHUNK):
+        if one[at : at + _CHUNK].tobytes() != other[at : at + _CHUNK].tobytes():
+            return False
+    return True

@@ -84,7 +84,8 @@ class ComposedWorker:
         if parts.up_carries == "step":
             gradient = parts.step(draw.round) * gradient
         said, up = parts.up.send(state.up, gradient, named)
-        state = WorkerState(state.z, state.down, up, memory, state.before, state.x, state.round)
+        if up is not state.up or memory is not state.memory:
+            state = WorkerState(state.z, state.down, up, memory, state.before, state.x, state.round)
         return state, several(list(said.values()))
 
     def _change(
@@ -107,7 +108,7 @@ class ComposedWorker:
             z, down, x = hear()
         else:
             # Everybody in a group has the same key; who was away has missed other messages.
-            key = parts.down_key(draw, parts.listener(self.worker)).at(sub=state.round)
+            key = (draw, parts.listener(self.worker), state.round)
             z, down, x = self._alike.after((state.z, state.down, state.x), key, message, hear)
         before = state.z if parts.estimator.two_point else None
         return WorkerState(z, down, state.up, state.memory, before, x, draw.round)
