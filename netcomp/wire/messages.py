@@ -124,7 +124,8 @@ def _no_extension(code: int, _data: bytes) -> None:
 def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
     """Encode a vector message: descriptor [message kind, number of parts], `bin` bodies.
 
-    Raises `LocalProtocolError` for more or larger parts than a frame may have.
+    Raises `LocalProtocolError` for more or larger parts than a frame may have, and for a part
+    that is no flat view of bytes.
     """
     if len(message.parts) > MAX_PARTS:
         raise LocalProtocolError(f"{len(message.parts)} parts where {MAX_PARTS} are the most")
@@ -134,6 +135,8 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
         size = part.nbytes
         if size > _LARGEST_BIN:
             raise LocalProtocolError(f"a part of {size} bytes exceeds {_LARGEST_BIN}")
+        if size != len(part):
+            raise LocalProtocolError(f"a part of {size} bytes that is not flat bytes")
         lead = _BIN.pack(_BIN32, size)
         if size >= _ALIGN_FROM:
             lead = bytes([_NIL]) * (-(body + 5) % _ALIGN) + lead

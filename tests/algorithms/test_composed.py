@@ -37,7 +37,8 @@ def rounds_of(parts, rounds=30, seed=0):
 
 kinds = st.sampled_from([*Kind])
 bodies = st.lists(st.binary(max_size=12).map(memoryview), max_size=5).map(tuple)
-spoken = st.builds(Message, st.sampled_from([Kind.VALUE, Kind.DELTA]), bodies)
+bits = st.integers(0, 10**6).map(float)
+spoken = st.builds(Message, st.sampled_from([Kind.VALUE, Kind.DELTA]), bodies, bits)
 
 
 def contents(message):
@@ -56,7 +57,7 @@ def test_several_messages_come_out_as_they_went_in(messages):
 
 
 @seeded
-@given(st.builds(Message, kinds, bodies), st.integers(0, 6))
+@given(st.builds(Message, kinds, bodies, bits), st.integers(0, 6))
 def test_anything_unpacks_or_is_a_remote_protocol_error(message, expected):
     """As many messages as are expected, of kinds that may be among several, or the one error."""
     try:
