@@ -52,6 +52,8 @@ _DENSE = 12
 _MANY = 2048
 """From this many integers on a radix sort is faster."""
 _KEY = struct.Struct("<6Q")
+_HALF = np.uint64(32)
+_WORD, _HALF_WORD = np.dtype("<u8"), np.dtype("<u4")
 
 
 class Purpose(IntEnum):
@@ -123,13 +125,13 @@ class Draw(NamedTuple):
 
         True with the given probability, rounded to a multiple of 2⁻⁵³.
         """
-        return _tossed(self.shared()) < probability
+        return _tossed(self.seed, self.round, self.sub, self.direction) < probability
 
 
 @functools.lru_cache(maxsize=16)
-def _tossed(shared: Draw) -> float:
+def _tossed(seed: int, round_: int, sub: int, direction: Direction) -> float:
     """Return the uniform number of a round's coin: n workers, or slots, ask for the same one."""
-    return shared.stream(Purpose.COIN).uniform()
+    return Draw(seed, round_, sub, direction).stream(Purpose.COIN).uniform()
 
 
 class _Seed(np.random.bit_generator.ISeedSequence):
@@ -155,7 +157,7 @@ class Stream:
     def __init__(self, key: bytes) -> None:
         digest = hashlib.blake2b(key, digest_size=8 * _SEED_WORDS, person=_PERSON).digest()
         # Not through `state`: that seeds first, from hashes of hashes, ten times as long.
-        seed = _Seed(np.frombuffer(digest, dtype="<u8").astype(np.uint64, copy=False))
+        seed = _Seed(np.frombuffer(digest, _WORD).astype(np.uint64, copy=False))
         self._bits = np.random.SFC64(seed)  # type: ignore[arg-type]
 
     def words64(self, count: int) -> NDArray[np.uint64]:
@@ -166,7 +168,7 @@ class Stream:
     def words32(self, count: int) -> NDArray[np.uint32]:
         """Return the next `count` 32-bit words (low half of each output first)."""
         raw = self.words64((count + 1) // 2)
-        return raw.astype("<u8", copy=False).view("<u4")[:count]
+        return raw.astype(_WORD, copy=False).view(_HALF_WORD)[:count]
 
     def uniform(self) -> float:
         """Return the next number of `uniforms` without an array around it."""
@@ -218,18 +220,26 @@ class Stream:
         """Return what the next `count` words give for `below`: `count` integers or fewer."""
         if not 1 <= bound <= MAX_BOUND:
             raise ValueError(f"bound must be in 1..{MAX_BOUND}, not {bound}")
+        if count <= _CHUNK:
+            return self._chunk_below(bound, count)
+        # By chunks: fresh memory for all the words would cost more time than drawing them.
         out = np.empty(count, dtype=np.uint32)
         found = 0
-        # By chunks: fresh memory for all the words would cost more time than drawing them.
         for start in range(0, count, _CHUNK):
-            products = self.words64(min(_CHUNK, count - start))
-            products >>= np.uint64(32)
-            products *= np.uint64(bound)
-            halves = products.astype("<u8", copy=False).view("<u4")
-            kept = halves[1::2][halves[::2] >= 2**32 % bound]
+            kept = self._chunk_below(bound, min(_CHUNK, count - start))
             out[found : found + kept.size] = kept
             found += kept.size
         return out[:found]
+
+    def _chunk_below(self, bound: int, count: int) -> NDArray[np.uint32]:
+        products = self.words64(count)
+        products >>= _HALF
+        products *= np.uint64(bound)
+        halves = products.astype(_WORD, copy=False).view(_HALF_WORD)
+        rejected = halves[::2] < 2**32 % bound
+        high = halves[1::2]
+        # Hardly ever one: taking all is far cheaper than choosing.
+        return high[~rejected] if np.count_nonzero(rejected) else high
 
     def distinct(self, bound: int, count: int) -> NDArray[np.int64]:
         """Return the first `count` distinct integers of the `below` sequence, sorted.
@@ -278,4 +288,4 @@ def _in_order(values: NDArray[np.uint32], bound: int) -> NDArray[np.uint32]:
 def _without_repeats(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return sorted values each once."""
     new = values[1:] != values[:-1]
-    return values if new.all() else values[np.concatenate(([True], new))]
+    return values if np.count_nonzero(new) == new.size else values[np.concatenate(([True], new))]
