@@ -154,6 +154,19 @@ class Algorithm:
         self.plan(choice, d, n, Constants(asked), rows)
         return asked.names
 
+    def asks_nothing(self, choice: Choice) -> bool:
+        """Whether `plan` surely looks up no constant, whatever d and the workers' rows are.
+
+        So it is where the step is a number and no rule but a formula of other things is left.
+        Raises `SpecError` for a preset there is not.
+        """
+        given = choice.step_size is not None and not choice.step_size.of_theory
+        if not given or choice.schedule in self.regimes:
+            return False
+        rules = {name: rule for name, rule in self._rules(choice).items() if name != "gamma"}
+        formulas = [rule for rule in rules.values() if callable(rule)]
+        return all(isinstance(rule, By) and "constants" not in rule.given for rule in formulas)
+
     def _groups(self, choice: Choice, n: int, down: Compressor) -> int:
         if choice.down.collection is not None:
             return _groups(choice.down.collection, n, down)

@@ -100,15 +100,20 @@ class Experiment:
     def welcome(self, worker: int) -> Welcome:
         """Return what the server tells a worker that joins."""
         links = self.links[worker]
+        spec = {
+            "problem": self.spec.tree().get("problem", {}),
+            "seed": self.spec.seed,
+            "dtype": self.spec.algorithm.dtype,
+        }
+        if ALGORITHMS.get(self.spec.algorithm.name).asks_nothing(self._choice):
+            # Of large data they take minutes. What else may be asked for depends on d and rows,
+            # which nobody has told yet.
+            spec["constants"] = []
         return Welcome(
             worker=worker,
             workers=self.spec.cluster.workers,
             run=self.run,
-            spec={
-                "problem": self.spec.tree().get("problem", {}),
-                "seed": self.spec.seed,
-                "dtype": self.spec.algorithm.dtype,
-            },
+            spec=spec,
             rate=links.up.rate,
             latency=links.down.latency,
             jitter=links.down.jitter,

@@ -173,10 +173,7 @@ def load_local(
         rows=oracle.rows,
         dropped=oracles.split.dropped + oracle.dropped,
         digest=oracles.digest,
-        constants={
-            name: Known(value=constant.value, origin=constant.origin)
-            for name, constant in oracle.constants.items()
-        },
+        constants=_known(oracle, welcome.spec.get("constants")),
         metrics=[*oracle.metric_names],
         layers=layers_told(oracle),
     )
@@ -196,6 +193,20 @@ def load_local(
         return worker_role(composition, welcome.worker), x0, spec.seed
 
     return Local(oracle, ready, begin)
+
+
+def _known(oracle: LocalOracle, wanted: Any) -> dict[str, Known]:
+    """Return the constants of f_i the server wants, all where it does not say; others may wait.
+
+    Raises `RemoteProtocolError` where what it wants are no names.
+    """
+    if wanted is not None and not (
+        isinstance(wanted, list) and all(isinstance(name, str) for name in wanted)
+    ):
+        raise RemoteProtocolError("the server's spec makes no sense here: constants")
+    known = oracle.constants if wanted is None or wanted else {}
+    names = known if wanted is None else [name for name in wanted if name in known]
+    return {name: Known(value=known[name].value, origin=known[name].origin) for name in names}
 
 
 def layers_told(oracle: LocalOracle) -> list[int]:

@@ -313,7 +313,7 @@ def test_data_of_an_unknown_name(family):
         ({"name": "ec-sgd", "schedule": "theorem-21-ii"}, {"mu": "exact"}),
         ({"name": "marina", "up": "perm-k"}, {"L": "exact", "L_pm": "exact", "L_A": "bound"}),
         ({"name": "gd"}, {"L": "exact"}),
-        ({"name": "gd", "step_size": 0.1}, {"L": "bound"}),
+        ({"name": "dcgd"}, {"L": "bound"}),
     ],
 )
 def test_joint_constants_are_computed_where_the_rules_chosen_ask(algorithm, origins):
