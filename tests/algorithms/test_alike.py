@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netcomp.algorithms import StepSize, worker_role
+from netcomp.algorithms.composed import alike
 from netcomp.draw import Draw
 from netcomp.roles import Kind, Message
 from support.cases import heterogeneous
@@ -77,6 +78,19 @@ def test_a_worker_goes_by_its_own_bytes():
             message = Message(Kind.VALUE, (memoryview((turn * told[worker]).tobytes()),))
             state, _ = role.step(states[worker], message, CASE.oracles[worker], Draw(0, 1))
             assert (turn * told[worker]).tolist() == state.z.tolist()
+
+
+def test_long_vectors_are_not_kept(monkeypatch):
+    """A worker with a vector that would be felt twice shares nothing, and hears as it did."""
+    monkeypatch.setattr(alike, "_LARGEST", CASE.x0.nbytes - 1)
+    parts, told = parts_of("gd"), np.arange(1.0, 1.0 + CASE.d)
+    message = Message(Kind.VALUE, (memoryview(told.tobytes()),))
+    for worker in range(3):
+        role = worker_role(parts, worker)
+        state, _ = role.step(role.init(CASE.x0), message, CASE.oracles[worker], Draw(0, 1))
+        assert told.tolist() == state.z.tolist()
+    kept = [vars(one) for one in parts.alike.values()]
+    assert [{"_start": None, "_last": None}] == kept
 
 
 def test_another_start_is_another_beginning():

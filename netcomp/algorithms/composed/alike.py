@@ -39,7 +39,8 @@ class Alike:
         if start is not None and start[0].dtype == x0.dtype and _same(_bytes(start[0]), _bytes(x0)):
             return start[1]
         state = begin()
-        self._start = x0, state
+        if x0.nbytes <= _LARGEST:
+            self._start = x0, state
         return state
 
     def after(
