@@ -181,7 +181,7 @@ class Tires(Worker):
         self.answers[self.worker] += 1
         state, said = super().step(state, message, oracle, draw)
         salt = self.answers[self.worker] % 251
-        return state, replace(said, parts=(*said.parts[:-1], _salted(said.parts[-1], salt)))
+        return state, said._replace(parts=(*said.parts[:-1], _salted(said.parts[-1], salt)))
 
 
 def _salted(part, salt):
@@ -240,7 +240,7 @@ class Uncast(Worker):
     def step(self, state, message, oracle, draw):
         state, said = super().step(state, message, oracle, draw)
         parts = tuple(memoryview(np.frombuffer(part, np.uint8).view("<f4")) for part in said.parts)
-        return state, replace(said, parts=parts)
+        return state, said._replace(parts=parts)
 
 
 @roles("wire", worker=Uncast, up=Side())

@@ -163,7 +163,7 @@ class LateReset(SingleMemory):
         late = moved[0].astype("<f8").view(np.uint8).data
         for to, message in said.items():
             if message.kind is Kind.RESET:
-                said[to] = replace(message, parts=(late, *message.parts[1:]))
+                said[to] = message._replace(parts=(late, *message.parts[1:]))
         return said, moved
 
 

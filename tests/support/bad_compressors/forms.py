@@ -80,7 +80,7 @@ class RandomBesidesTheKey(Honest):
     """Draws from numpy's global generator."""
 
     def compress(self, v, draw):
-        return super().compress(v, replace(draw, round=np.random.randint(99)))  # noqa: NPY002
+        return super().compress(v, draw.at(round_=np.random.randint(99)))  # noqa: NPY002
 
 
 @breaks("key-matters")
