@@ -129,7 +129,7 @@ class Coordinator:
                 return self._on_answered(event, now)
             case ins.Reported():
                 self._in_round(event.worker, event.round)
-                self._round.reports[event.worker] = event.report
+                self._round.report(event.worker, event.report)
                 return self._proceed() if self._round.complete else []
             case ins.Joined():
                 return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.errors import WorkerLost
 from netcomp.link import Link
 from netcomp.results.events import WORKER_RECORD, Accounts, Traffic
 from netcomp.roles import Message
@@ -57,6 +58,12 @@ class Round:
         """Note an uplink message; it is not kept."""
         self.up_bytes[worker] = message.payload_bytes, wire_bytes
         self.arrived[worker] = now
+
+    def report(self, worker: int, report: Report) -> None:
+        """Note a worker's report; raises `WorkerLost` for a second one, or one nobody asked for."""
+        if worker not in self.down or worker in self.reports:
+            raise WorkerLost(worker, self.number, "it reported twice, or unasked")
+        self.reports[worker] = report
 
     @property
     def complete(self) -> bool:

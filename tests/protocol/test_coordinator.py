@@ -11,6 +11,7 @@ from netcomp.wire.frames import FrameKind
 from support.runs import (
     ONE,
     PREPARED,
+    REPORT,
     WORKERS,
     D,
     Rota,
@@ -78,7 +79,7 @@ def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
     message = Message(Kind.VALUE, vector(1.0, 1.0, 1.0))
     if what == "twice":
         answer(run, 1, 1.0, 1.0)
-        out = answer(run, 1, 1.0, 1.0)
+        out = run.on(ins.Answered(1, 0, message, 50), 1.0)
     elif what == "another round":
         out = run.on(ins.Answered(1, 5, message, 50), 1.0)
     else:
@@ -146,3 +147,16 @@ def test_an_answer_of_a_worker_that_was_not_spoken_to_ends_the_run():
     out = run.on(ins.Answered(0, 0, Message(Kind.VALUE, vector(1.0)), 50), 1.0)
     assert [FrameKind.STOP] * WORKERS == kinds(out)
     assert run.stopping
+
+
+@pytest.mark.parametrize("before", [[], [1]])
+def test_a_report_of_nobody_asked_or_a_second_one_ends_the_run(before):
+    """It would leave the round incomplete for ever: the worker is named instead."""
+    run, _ = gathered(role=Rota([[1], [0]]))
+    probe(run, 1.0, 0.0)
+    for _ in range(2):
+        run.on(ins.Tick(), 0.0)
+    for worker in before:
+        run.on(ins.Reported(worker, 0, REPORT), 1.0)
+    strange = before[0] if before else 0
+    assert FrameKind.STOP in kinds(run.on(ins.Reported(strange, 0, REPORT), 1.0))
