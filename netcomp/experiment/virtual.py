@@ -22,6 +22,7 @@ from netcomp.experiment.build import Experiment
 from netcomp.experiment.local import load_local
 from netcomp.experiment.stopwatch import Stopwatch
 from netcomp.link import Link, Pacer, Port
+from netcomp.net.loops import rare_collections
 from netcomp.net.server import Observer, overhead_of
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
@@ -29,7 +30,7 @@ from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.results.events import Overhead
 from netcomp.wire.documents import Bye, Failure, Hello, Stop, Welcome, encode
-from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
+from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["VirtualCluster"]
@@ -43,6 +44,8 @@ class _Way:
     of its own, as flow number `draw.worker`; `draw` is the key of their jitter but for the
     round.
     """
+
+    __slots__ = ("_arrive", "_behind", "_draw", "_entering", "_last", "_link", "_pacer", "port")
 
     def __init__(
         self, link: Link, port: Port | None, draw: Draw, arrive: Callable[[float, Outgoing], None]
@@ -59,31 +62,34 @@ class _Way:
     def send(self, frame: Outgoing, now: float) -> None:
         """Let a frame begin at `now`; one that is not data is there as soon as those before."""
         if CATEGORIES[frame.kind] != "data":
-            self._behind.append(frame)
-            self._follow(now)
+            if self._entering:
+                self._behind.append(frame)
+            else:
+                self._on_time(frame, now)
+            return
+        delay = self._link.latency
+        if self._link.jitter:
+            delay = self._link.delay(self._draw.at(round_=frame.round))
+        if self.port is None:
+            self._on_time(frame, self._pacer.enqueue(frame.nbytes, now).finish + delay)
             return
         self._entering += 1
-        delay = self._link.delay(self._draw.at(round_=frame.round))
         through = partial(self._through, frame, delay)
-        if self.port is None:
-            through(self._pacer.enqueue(frame.nbytes, now).finish)
-        else:
-            self.port.enqueue(self._draw.worker, frame.nbytes, now, through)
+        self.port.enqueue(self._draw.worker, frame.nbytes, now, through)
+
+    def _on_time(self, frame: Outgoing, at: float) -> None:
+        """Let a frame arrive, behind those before it."""
+        self._last = max(self._last, at)
+        self._arrive(self._last, frame)
 
     def _through(self, frame: Outgoing, delay: float, finish: float) -> None:
         self._entering -= 1
-        self._last = max(self._last, finish + delay)
-        self._arrive(self._last, frame)
-        self._follow(self._last)
-
-    def _follow(self, now: float) -> None:
-        """Send what waits behind data frames, once no such frame is under way."""
-        if self._entering:
-            return
-        for frame in self._behind:
-            self._last = max(self._last, now)
-            self._arrive(self._last, frame)
-        self._behind.clear()
+        self._on_time(frame, finish + delay)
+        if not self._entering:
+            # What waited behind data frames, none of which is under way any more.
+            behind, self._behind = self._behind, []
+            for one in behind:
+                self._on_time(one, self._last)
 
 
 class _Peer:
@@ -92,8 +98,8 @@ class _Peer:
     def __init__(self, cluster: VirtualCluster, worker: int, experiment: Experiment) -> None:
         self._cluster = cluster
         self.worker = worker
-        self.server = Session(Side.SERVER, cluster.scratch)
-        self._client = Session(Side.WORKER, cluster.scratch)
+        self.server = Session(Side.SERVER)
+        self._client = Session(Side.WORKER)
         links, ports = experiment.links[worker], experiment.ports
         draw = Draw(experiment.spec.seed, worker=worker)
         self._down = self._way(
@@ -115,7 +121,7 @@ class _Peer:
         listener: Callable[[Event], None],
     ) -> _Way:
         def arrive(at: float, frame: Outgoing) -> None:
-            self._cluster.at(at, partial(_deliver, frame, session, listener))
+            self._cluster.at(at, _deliver, (frame, session, listener))
 
         return _Way(link, port, draw, arrive)
 
@@ -144,7 +150,7 @@ class _Peer:
             return
         for frame in answers:
             if self._watch.spent:
-                self._cluster.at(self._cluster.now + self._watch.spent, partial(self._say, frame))
+                self._cluster.at(self._cluster.now + self._watch.spent, self._say, (frame,))
             else:
                 self._say(frame)
         if isinstance(event.content, Stop):
@@ -166,14 +172,8 @@ class _Peer:
 def _deliver(frame: Outgoing, session: Session, listener: Callable[[Event], None]) -> None:
     """Put the frame's bytes into the session and tell the listener what they say."""
     for buffer in frame.buffers:
-        rest = memoryview(buffer)
-        while rest.nbytes:
-            room = session.buffer()
-            taken = min(room.nbytes, rest.nbytes)
-            room[:taken] = rest[:taken]
-            rest = rest[taken:]
-            for event in session.received(taken):
-                listener(event)
+        for event in session.feed(buffer):
+            listener(event)
 
 
 class VirtualCluster:
@@ -185,10 +185,9 @@ class VirtualCluster:
         self.now = 0.0
         self.consistent = True
         self.observer = observer
-        self.scratch = bytearray(SCRATCH_BYTES)
         self._coordinator = coordinator
         self._order = count()
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._agenda: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._serving: dict[Port, float] = {}
         self._events: deque[ins.Event] = deque()
         self._busy = False
@@ -206,24 +205,29 @@ class VirtualCluster:
         """Run to the end and return how it ended."""
         for peer in self._peers:
             peer.join(version)
-        while self._agenda and self._outcome is None:
-            self.now, _, happen = heapq.heappop(self._agenda)
-            happen()
-            if self._interrupted:
-                self.feed(ins.Interrupt("interrupted"))
+        with rare_collections():
+            self._play()
         if self._outcome is None:
             # Workers that failed to prepare are gone, and nobody else will come.
             self.feed(ins.Interrupt("failed", NetcompError("the workers could not begin")))
         assert self._outcome is not None  # noqa: S101 — an interrupted run without workers ends
         return self._outcome
 
+    def _play(self) -> None:
+        """Let happen what is to happen, in its order."""
+        while self._agenda and self._outcome is None:
+            self.now, _, happen, arguments = heapq.heappop(self._agenda)
+            happen(*arguments)
+            if self._interrupted:
+                self.feed(ins.Interrupt("interrupted"))
+
     def interrupt(self) -> None:
         """End the run as soon as the frame in hand has arrived."""
         self._interrupted = True
 
-    def at(self, time: float, happen: Callable[[], None]) -> None:
+    def at(self, time: float, happen: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         """Let something happen at `time`, after what was to happen then already."""
-        heapq.heappush(self._agenda, (time, next(self._order), happen))
+        heapq.heappush(self._agenda, (time, next(self._order), happen, arguments))
 
     def carry(self, frame: Outgoing, way: _Way) -> None:
         """Let a frame arrive when the link says."""
@@ -236,7 +240,7 @@ class VirtualCluster:
         upcoming = port.next_event()
         if upcoming < self._serving.get(port, math.inf):
             self._serving[port] = upcoming
-            self.at(upcoming, partial(self._served, port))
+            self.at(upcoming, self._served, (port,))
 
     def _served(self, port: Port) -> None:
         self._serving.pop(port, None)

@@ -90,6 +90,14 @@ _TABLE: Final[dict[State, dict[FrameKind, State]]] = {
     S.CLOSED: {},
 }
 
+_MINE: Final = {
+    (side, state): {kind: after for kind, after in table.items() if kind in kinds}
+    | {K.ERROR: S.CLOSED}
+    for side, kinds in ((Side.SERVER, _FROM_SERVER), (Side.WORKER, _FROM_WORKER))
+    for state, table in _TABLE.items()
+}
+"""What a side may send in a state, and where that leads: ERROR at any time."""
+
 CATEGORIES: Final[dict[FrameKind, str]] = {
     **dict.fromkeys((K.HELLO, K.WELCOME, K.READY, K.BEGIN), "handshake"),
     **dict.fromkeys((K.DOWNLINK, K.UPLINK), "data"),
@@ -152,7 +160,8 @@ class Session:
         self.received_bytes = Tally()
         self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
         self._parser = FrameParser({}, scratch)
-        self._next = _TABLE[self.state]
+        self._mine: dict[FrameKind, State] = {}
+        self._theirs: dict[FrameKind, State] = {}
         self._allow()
 
     @property
@@ -187,18 +196,22 @@ class Session:
         """
         return map(self._arrived, self._parser.received(nbytes))
 
+    def feed(self, data: bytes | memoryview) -> Iterator[Event]:
+        """Take bytes that are in memory already, as `received` takes those it was read into."""
+        return map(self._arrived, self._parser.feed(data))
+
     def send(self, outgoing: Outgoing) -> Outgoing:
         """Account for a frame about to be written; returns it.
 
         Raises `LocalProtocolError` where the conversation does not allow it now.
         """
         kind = outgoing.kind
-        mine = _FROM_SERVER if self.side is Side.SERVER else _FROM_WORKER
-        if kind is not K.ERROR and (kind not in mine or kind not in self._next):
+        after = self._mine.get(kind)
+        if after is None:
             raise LocalProtocolError(f"{kind.name} cannot be sent while {self.state.value}")
         self.sent[CATEGORIES[kind]] += outgoing.nbytes
-        if self._next.get(kind) is not self.state:
-            self._move(kind)
+        if after is not self.state:
+            self._move(after)
         return outgoing
 
     def fail(self, error: NetcompError) -> Outgoing:
@@ -222,27 +235,26 @@ class Session:
 
     def _arrived(self, frame: Frame) -> Event:
         kind, nbytes = frame.kind, frame.nbytes
-        if kind not in self._parser.limits:
+        after = self._theirs.get(kind)
+        if after is None:
             # It was allowed when it began, but this side has ended the conversation since.
             raise RemoteProtocolError(f"{kind.name} came while {self.state.value}")
         self.received_bytes[CATEGORIES[kind]] += nbytes
         content = _READ[kind](frame)
         if isinstance(content, Begin):
             self.agree(content)
-        if self._next.get(kind) is not self.state:
-            self._move(kind)
+        if after is not self.state:
+            self._move(after)
         return Event(kind, frame.round, content, nbytes)
 
-    def _move(self, kind: FrameKind) -> None:
-        self.state = State.CLOSED if kind is K.ERROR else self._next[kind]
-        self._next = _TABLE[self.state]
+    def _move(self, state: State) -> None:
+        self.state = state
         self._allow()
 
     def _allow(self) -> None:
-        """Tell the parser which kinds may come now and how large they may be."""
-        theirs = _FROM_WORKER if self.side is Side.SERVER else _FROM_SERVER
-        allowed = [kind for kind in _TABLE[self.state] if kind in theirs]
-        if self.state is not State.CLOSED:
-            allowed.append(K.ERROR)
+        """Note what may be said now, and tell the parser what may come and how large it may be."""
+        self._mine = _MINE[self.side, self.state]
+        peer = Side.WORKER if self.side is Side.SERVER else Side.SERVER
+        self._theirs = {} if self.state is State.CLOSED else _MINE[peer, self.state]
         sizes = _DOCUMENT_LIMITS | self._vector_limits
-        self._parser.limits = {kind: sizes[kind] for kind in allowed}
+        self._parser.limits = {kind: sizes[kind] for kind in self._theirs}

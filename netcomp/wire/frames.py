@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from netcomp.errors import PayloadTooBig, RemoteProtocolError, VersionMismatch
+from netcomp.errors import NetcompError, PayloadTooBig, RemoteProtocolError, VersionMismatch
 
 __all__ = [
     "HEADER_BYTES",
@@ -50,9 +50,12 @@ MAX_DESCRIPTOR: Final = 64
 
 _HEADER = struct.Struct(">2sBBHHIQ")
 _MAGIC = b"NC"
+_AS_ONE = struct.Struct(">3sBHHIQ")
+_LEAD = _MAGIC + bytes([VERSION])
 SCRATCH_BYTES: Final = 1 << 14
 """What short frames are read into, and the headers of long ones."""
 _DIRECT = SCRATCH_BYTES // 2
+_ALIGNED = 1 << 16
 _ALIGN = 64
 
 
@@ -99,20 +102,20 @@ class FrameParser:
     """Cuts frames out of a byte stream.
 
     The owner reads into `buffer()` and then iterates over `received(n)`, which yields the
-    frames that are complete, one at a time. Large bodies are read straight into memory of
-    their own. `limits` maps the kinds that may come now to their largest body in bytes; its
-    owner may change it between two frames. After an exception the stream is lost: close the
-    connection.
+    frames that are complete, one at a time; what it has in memory already it gives to `feed`.
+    Large bodies are read straight into memory of their own. `limits` maps the kinds that may
+    come now to their largest body in bytes; its owner may change it between two frames. After
+    an exception the stream is lost: close the connection.
 
-    Parsers that take turns, each from `buffer()` to the last frame of `received(n)`, may share
-    one `scratch` of SCRATCH_BYTES: the processor's cache holds one, not a thousand.
+    Parsers whose owners read one after the other may share one `scratch` of SCRATCH_BYTES, in
+    which nothing is left: the processor's cache holds one, not a thousand. Without one a parser
+    makes its own when it is first read into.
     """
 
     def __init__(self, limits: Mapping[FrameKind, int], scratch: bytearray | None = None) -> None:
         self.limits = limits
-        self._scratch = memoryview(bytearray(SCRATCH_BYTES) if scratch is None else scratch)
+        self._scratch = None if scratch is None else memoryview(scratch)
         self._rest = b""
-        self._filled = 0
         self._body: memoryview | None = None
         self._body_filled = 0
         self._head: tuple[FrameKind, int, bytes] = (FrameKind.HELLO, 0, b"")
@@ -137,11 +140,9 @@ class FrameParser:
         """Return where the next bytes of the stream belong; never empty."""
         if self._body is not None:
             return self._body[self._body_filled :]
-        self._filled = len(self._rest)
-        if not self._rest:
-            return self._scratch
-        self._scratch[: self._filled] = self._rest
-        return self._scratch[self._filled :]
+        if self._scratch is None:
+            self._scratch = memoryview(bytearray(SCRATCH_BYTES))
+        return self._scratch
 
     def received(self, nbytes: int) -> Iterator[Frame]:
         """Take `nbytes` that were written to `buffer()`; yield the complete frames.
@@ -150,62 +151,86 @@ class FrameParser:
         `VersionMismatch` or `PayloadTooBig`.
         """
         if self._body is None:
-            self._filled += nbytes
-            return self._cut()
+            # One copy of all that came: the frames in it are views of it.
+            return self._cut(bytes(self.buffer()[:nbytes]))
         self._body_filled += nbytes
-        if self._body_filled < self._body.nbytes:
-            return iter(())
-        body, self._body = self._body, None
-        return iter((Frame(*self._head, body),))
+        return self._completed()
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Take bytes of the stream from elsewhere; yield the complete frames."""
-        rest = memoryview(data)
-        while rest.nbytes:
-            room = self.buffer()
-            taken = min(room.nbytes, rest.nbytes)
-            room[:taken] = rest[:taken]
-            rest = rest[taken:]
-            yield from self.received(taken)
+        """Take bytes of the stream from elsewhere; yield the complete frames.
 
-    def _cut(self) -> Iterator[Frame]:
-        at, filled, scratch = 0, self._filled, self._scratch
+        Frames are views of `data` where that is `bytes`.
+        """
+        if self._body is None:
+            return self._cut(bytes(data))
+        return self._filled_up(memoryview(data))
+
+    def _filled_up(self, data: memoryview) -> Iterator[Frame]:
+        """Yield the large frame under way, should `data` complete it, and the frames behind it."""
+        body = self._body
+        assert body is not None  # noqa: S101 — there is a large frame under way
+        taken = min(body.nbytes - self._body_filled, data.nbytes)
+        body[self._body_filled : self._body_filled + taken] = data[:taken]
+        self._body_filled += taken
+        yield from self._completed()
+        if taken < data.nbytes:
+            yield from self._cut(bytes(data[taken:]))
+
+    def _completed(self) -> Iterator[Frame]:
+        if self._body is not None and self._body_filled == self._body.nbytes:
+            body, self._body = self._body, None
+            yield Frame(*self._head, body)
+
+    def _cut(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames of the stream's next bytes, none of which belongs to a large body."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        at, filled = 0, len(data)
+        view = memoryview(data)
         while filled - at >= HEADER_BYTES:
-            kind, round_, descriptor_size, body_size = self._header(at)
-            end = at + HEADER_BYTES + descriptor_size
-            whole = end + body_size
-            if filled < (whole if whole - at <= _DIRECT else end):
+            lead, number, flags, descriptor, round_, size = _AS_ONE.unpack_from(data, at)
+            limit = self.limits.get(number)
+            if (
+                lead != _LEAD
+                or flags
+                or limit is None
+                or size > limit
+                or descriptor > MAX_DESCRIPTOR
+            ):
+                raise _refusal(data, at, limit)
+            start = at + HEADER_BYTES + descriptor
+            end = start + size
+            if filled < (end if end - at <= _DIRECT else start):
                 break
-            descriptor = bytes(scratch[at + HEADER_BYTES : end])
-            if whole <= filled:
-                at = whole
-                yield Frame(kind, round_, descriptor, memoryview(bytes(scratch[end:whole])))
-            else:
-                self._head = (kind, round_, descriptor)
-                self._body = _aligned(body_size)
-                self._body_filled = filled - end
-                self._body[: self._body_filled] = scratch[end:filled]
-                at = filled
-        self._rest = bytes(scratch[at:filled])
+            head = _KINDS[number], round_, data[at + HEADER_BYTES : start]
+            if end <= filled and size < _ALIGNED:
+                at = end
+                yield Frame(*head, view[start:end])
+                continue
+            body = _aligned(size)
+            taken = min(size, filled - start)
+            body[:taken] = view[start : start + taken]
+            at = start + taken
+            self._head, self._body, self._body_filled = head, body, taken
+            yield from self._completed()
+        if at < filled:
+            self._rest = data[at:]
 
-    def _header(self, at: int) -> tuple[FrameKind, int, int, int]:
-        magic, version, kind, flags, descriptor, round_, body = _HEADER.unpack_from(
-            self._scratch, at
-        )
-        if magic != _MAGIC:
-            raise RemoteProtocolError("these bytes are not netcomp's protocol")
-        if version != VERSION:
-            raise VersionMismatch(VERSION, version)
-        if flags:
-            raise RemoteProtocolError(f"unknown flags {flags:#06x}")
-        if descriptor > MAX_DESCRIPTOR:
-            raise PayloadTooBig(descriptor, MAX_DESCRIPTOR)
-        limit = self.limits.get(kind)
-        if limit is None:
-            raise RemoteProtocolError(f"a frame of kind {kind} has no place here")
-        if body > limit:
-            raise PayloadTooBig(body, limit)
-        return _KINDS[kind], round_, descriptor, body
+
+def _refusal(data: bytes, at: int, limit: int | None) -> NetcompError:
+    """Return what is wrong with a header that cannot be taken; `limit` is its kind's."""
+    magic, version, kind, flags, descriptor, _, body = _HEADER.unpack_from(data, at)
+    if magic != _MAGIC:
+        return RemoteProtocolError("these bytes are not netcomp's protocol")
+    if version != VERSION:
+        return VersionMismatch(VERSION, version)
+    if flags:
+        return RemoteProtocolError(f"unknown flags {flags:#06x}")
+    if descriptor > MAX_DESCRIPTOR:
+        return PayloadTooBig(descriptor, MAX_DESCRIPTOR)
+    if limit is None:
+        return RemoteProtocolError(f"a frame of kind {kind} has no place here")
+    return PayloadTooBig(body, limit)
 
 
 def _aligned(nbytes: int) -> memoryview:

@@ -166,7 +166,7 @@ def read_message(frame: Frame) -> Message:
 
     Raises `RemoteProtocolError` where descriptor and body do not fit together.
     """
-    kind, count = _described(frame.descriptor)
+    kind, count = _DESCRIPTORS.get(frame.descriptor) or _described(frame.descriptor)
     parts = _walk(frame.body)
     if type(count) is not int or count != len(parts):
         raise RemoteProtocolError(f"{len(parts)} parts where the descriptor says {count!r}")
@@ -174,9 +174,7 @@ def read_message(frame: Frame) -> Message:
 
 
 def _described(descriptor: bytes) -> tuple[Kind, Any]:
-    """Return the message kind and the number of parts that a descriptor tells."""
-    if found := _DESCRIPTORS.get(descriptor):
-        return found
+    """Return what a descriptor tells that is not as this program writes them."""
     try:
         kind_number, count = msgpack.unpackb(descriptor, **_LIMITS)
         kind = Kind(kind_number)
@@ -194,18 +192,17 @@ def _walk(body: memoryview) -> tuple[memoryview, ...]:
     padding = 0
     while at < end:
         tag = body[at]
-        at += 1
         if tag == _NIL and padding < _ALIGN - 1:
             padding += 1
+            at += 1
             continue
-        padding = 0
         width = _WIDTHS.get(tag)
-        if width is None or at + width > end:
+        start = end if width is None else at + 1 + width
+        if width is None or start > end:
             raise RemoteProtocolError(f"byte {tag:#04x} where a vector's bytes belong")
-        size = int.from_bytes(body[at : at + width], "big")
-        at += width
-        if size > end - at or len(parts) == MAX_PARTS:
+        at = start + int.from_bytes(body[at + 1 : start], "big")
+        if at > end or len(parts) == MAX_PARTS:
             raise RemoteProtocolError("a vector longer than its frame, or too many of them")
-        parts.append(body[at : at + size])
-        at += size
+        parts.append(body[start:at])
+        padding = 0
     return tuple(parts)
