@@ -28,7 +28,8 @@ from netcomp.protocol.gathering import Gathering
 from netcomp.protocol.goals import Goals, Progress
 from netcomp.protocol.inbox import Inbox, window
 from netcomp.protocol.probes import ProbeSum, dense_message
-from netcomp.protocol.round import Links, Round
+from netcomp.protocol.quiet import hear_all, quietly
+from netcomp.protocol.round import Links, Round, Ways
 from netcomp.results.events import RoundRecord
 from netcomp.roles import Array, FoldingRole, Hearing, Message, ServerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
@@ -88,6 +89,7 @@ class Coordinator:
         self._gone: set[int] = set()
         self._ground: Ground | None = None
         self._state: Any = None
+        self._ways = Ways(())
         self._round = Round(0, 0.0)
         self._inbox = Inbox()
         self._hearing: dict[int, Message] | Hearing = {}
@@ -95,7 +97,7 @@ class Coordinator:
         self._probed: set[int] = set()
         self._dim = 0
         self._then: Callable[[Any], list[ins.Instruction]] | None = None
-        self._row: RoundRecord | None = None
+        self._row: Round | None = None
         self._outcome = ins.Outcome("failed")
 
     @property
@@ -115,7 +117,7 @@ class Coordinator:
         """Whether the end has been decided."""
         return self._phase in (_Phase.STOPPING, _Phase.DONE)
 
-    def on(self, event: ins.Event, now: float) -> list[ins.Instruction]:
+    def on(self, event: ins.Event, now: float) -> Sequence[ins.Instruction]:
         """Take an event that happened at `now` (s); return what the shell is to do, in order."""
         try:
             return self._dispatch(event, now)
@@ -128,15 +130,17 @@ class Coordinator:
             case ins.Answered():
                 return self._on_answered(event, now)
             case ins.Reported():
-                self._in_round(event.worker, event.round)
-                self._round.report(event.worker, event.report)
-                return self._proceed() if self._round.complete else []
+                return self._on_reported(event)
+            case ins.Tick():
+                return self._on_tick(now)
+            case ins.Worked():
+                return self._on_worked(event)
+            case ins.Probed():
+                return self._on_probed(event)
             case ins.Joined():
                 return self._gathering.join(event, late=self._phase is not _Phase.GATHERING)
             case ins.Prepared():
                 return self._on_prepared(event)
-            case ins.Probed():
-                return self._on_probed(event)
             case ins.Closed():
                 return self._leave(event.worker)
             case ins.Lost():
@@ -144,10 +148,6 @@ class Coordinator:
             case ins.Interrupt():
                 name = "interrupted" if event.error is None else "failed"
                 return self._end(ins.Outcome(name, event.error))
-            case ins.Tick():
-                return self._on_tick(now)
-            case ins.Worked():
-                return self._on_worked(event)
 
     # Gathering
 
@@ -163,12 +163,13 @@ class Coordinator:
         # The state has x⁰ as long as it needs it; held here it would stay for good.
         self._ground = replace(ground, x0=np.empty(0, ground.x0.dtype))
         self._dim = ground.x0.size
+        self._ways = Ways(ground.links)
         begin = encode(ground.begin)
         out: list[ins.Instruction] = []
         for worker in range(self.workers):
             out += [ins.Agree(worker, ground.begin), ins.Send((worker,), begin)]
-        self._row = RoundRecord(0, 0.0, (), None, None)
-        return out + self._after_row()
+        self._row = Round(-1, 0.0)
+        return out + self._probe()
 
     # Rounds
 
@@ -176,22 +177,21 @@ class Coordinator:
         number = self.progress.rounds
         self._round = Round(number, now)
         self._phase = _Phase.ROUND
-        # A diverging run overflows; the compressor that meets the result says so.
-        with np.errstate(over="ignore", invalid="ignore"):
-            draw = self._draw.at(round_=number)
-            messages = self._begun.role.downlink(self._state, draw)
+        draw = self._draw.at(round_=number)
+        messages = quietly(self._begun.role.downlink, self._state, draw)
         folding = self._folding
         self._hearing = {} if folding is None else folding.hearing(self._state, draw)
-        said: dict[int, tuple[Message, list[int]]] = {}
+        # A broadcast is one Message object: encode it once.
+        alike: dict[int, list[int]] = {}
         for worker, message in messages.items():
-            # A broadcast is one Message object: encode it once.
-            said.setdefault(id(message), (message, []))[1].append(worker)
-        out: list[ins.Instruction] = []
-        for message, workers in said.values():
+            alike.setdefault(id(message), []).append(worker)
+        out = self._await(messages, self._begun.begin.max_up)
+        for workers in alike.values():
+            message = messages[workers[0]]
             frame = vector_message(FrameKind.DOWNLINK, number, message)
             self._round.speak(workers, message, frame.nbytes)
             out.append(ins.Send(workers, frame))
-        return [*self._await(messages, self._begun.begin.max_up), *out, ins.Wake()]
+        return [*out, ins.Wake()]
 
     @property
     def _folding(self) -> FoldingRole | None:
@@ -202,39 +202,52 @@ class Coordinator:
     def _await(self, workers: Iterable[int], largest: int) -> list[ins.Instruction]:
         """Expect a message of at most `largest` bytes from each worker."""
         # Emulated links are all in use at once, or the emulation would be wrong.
-        free = not self._begun.shared and all(one.up.unlimited for one in self._begun.links)
+        free = not self._begun.shared and self._ways.free_up
         self._inbox = Inbox(workers, window(largest) if free else None)
         return [ins.Listen(worker, reading=False) for worker in self._inbox.shut]
 
-    def _in_round(self, worker: int, number: int) -> None:
+    def _in_round(self, worker: int, number: int) -> bool:
+        """Whether a round is under way, and it is this one; not so when all is over."""
+        if self._phase is _Phase.ROUND and number == self._round.number:
+            return True
         if self._phase is _Phase.STOPPING:
-            return
-        if self._phase is not _Phase.ROUND or number != self._round.number:
-            raise WorkerLost(worker, self.progress.rounds, f"it answered round {number}")
+            return False
+        raise WorkerLost(worker, self.progress.rounds, f"it answered round {number}")
 
     def _on_answered(self, event: ins.Answered, now: float) -> list[ins.Instruction]:
-        if self._phase is _Phase.STOPPING:
+        worker, number, message, wire_bytes = event
+        if not self._in_round(worker, number):
             return []
-        self._in_round(event.worker, event.round)
-        if not self._round.expects(event.worker):
-            raise WorkerLost(event.worker, event.round, "it answered twice")
-        self._round.answer(event.worker, event.message, event.wire_bytes, now)
-        self._inbox.put(event.worker, event.message)
+        if not self._round.expects(worker):
+            raise WorkerLost(worker, number, "it answered twice")
+        self._round.answer(worker, message, wire_bytes, now)
+        self._inbox.put(worker, message)
         return self._proceed()
 
-    def _proceed(self) -> list[ins.Instruction]:
+    def _on_reported(self, event: ins.Reported) -> list[ins.Instruction]:
+        worker, number, report = event
+        if not self._in_round(worker, number):
+            return []
+        if not self._round.expects_report(worker):
+            raise WorkerLost(worker, number, "it reported twice, or unasked")
+        # Mostly its answer is still to come.
+        return self._proceed() if self._round.report(worker, report) else []
+
+    def _proceed(self, _: None = None) -> list[ins.Instruction]:
         """Take what has come as far as its turn is there; when all is in, go on."""
         if self._then is not None:
             return []
+        opened: list[ins.Instruction] = []
         if ready := self._inbox.take():
-            opened = [ins.Listen(worker, reading=True) for worker in self._inbox.opened()]
-            task = partial(_heard, self._hear, ready)
-            return opened + self._work(task, lambda _: self._proceed(), long=self._dim >= _LONG)
+            opened += [ins.Listen(worker, reading=True) for worker in self._inbox.opened()]
+            if self._dim >= _LONG:
+                return opened + self._later(partial(hear_all, self._hear, ready), self._proceed)
+            hear_all(self._hear, ready)
         if self._phase is _Phase.PROBING and self._inbox.empty:
-            return self._judge()
+            return opened + self._judge()
         if self._phase is _Phase.ROUND and self._round.complete:
-            return self._aggregate()
-        return []
+            return opened + self._aggregate()
+        return opened
 
     @property
     def _hear(self) -> Callable[[int, Message], None]:
@@ -248,26 +261,20 @@ class Coordinator:
         # A folding role takes what has heard; any other only knows a mapping.
         uplinks = cast("dict[int, Message]", self._hearing)
         self._hearing = {}
-        task = partial(_aggregated, self._begun.role, self._state, uplinks, draw)
+        task = partial(quietly, self._begun.role.aggregate, self._state, uplinks, draw)
         # What is said next may differ from worker to worker.
         long = self._dim >= _LONG or self._dim * self.workers >= _LONG_IN_ALL
-        return self._work(task, self._aggregated, long=long)
+        return self._later(task, self._aggregated) if long else self._aggregated(task())
 
     def _aggregated(self, state: Any) -> list[ins.Instruction]:
         self._state = state
         self._phase = _Phase.AGGREGATED
         return [ins.Wake()]
 
-    def _work(
-        self,
-        task: Callable[[], Any],
-        then: Callable[[Any], list[ins.Instruction]],
-        *,
-        long: bool,
+    def _later(
+        self, task: Callable[[], Any], then: Callable[[Any], list[ins.Instruction]]
     ) -> list[ins.Instruction]:
-        """Do a task here, or have it done where it takes long; go on with its result."""
-        if not long:
-            return then(task())
+        """Have a task done that takes long; go on with its result."""
         self._then = then
         return [ins.Work(task)]
 
@@ -282,38 +289,35 @@ class Coordinator:
             return self._speak(now)
         if self._phase is _Phase.ROUND:
             self._round.spoken = now
-            # Partial participation may leave a round to nobody.
-            return self._proceed()
+            # Partial participation may leave a round to nobody. What the round before came to
+            # is written down while the workers work.
+            return self._recorded() + self._proceed()
         if self._phase is not _Phase.AGGREGATED:
             return []
-        accounts = self._round.accounts(self._begun.links, now)
+        self._round.ended = now
         before = self.progress
         self.progress = Progress(
             before.rounds + 1,
             before.seconds + now - self._round.started,
-            before.uplink_bytes + accounts.up.wire_bytes,
-            before.downlink_bytes + accounts.down.wire_bytes,
+            before.uplink_bytes + self._round.up_bytes,
+            before.downlink_bytes + self._round.down_bytes,
         )
-        self._row = RoundRecord(self.progress.rounds, self.progress.seconds, accounts, None, None)
-        return self._after_row()
+        self._row = self._round
+        return self._after_row(now)
 
-    def _after_row(self) -> list[ins.Instruction]:
+    def _after_row(self, now: float) -> list[ins.Instruction]:
         """Go on after a round (or before the first): probe, stop, or speak again."""
         spent = self.goals.spent(self.progress)
         due = self.progress.rounds % self.probe_every == 0
-        if due or spent:
-            return self._probe()
-        return self._recorded() + self._go_on()
+        return self._probe() if due or spent else self._speak(now)
 
-    def _go_on(self) -> list[ins.Instruction]:
-        """Begin the next round at the next tick: should it fail, the last row is safe."""
-        self._phase = _Phase.IDLE
-        return [ins.Wake()]
-
-    def _recorded(self) -> list[ins.Instruction]:
-        """Return the instruction to write down the row that is open, if one is."""
+    def _recorded(self, **probed: Any) -> list[ins.Instruction]:
+        """Return the instruction to write down the row that is open, if one is, as probed."""
         row, self._row = self._row, None
-        return [] if row is None else [ins.Record(row)]
+        if row is None:
+            return []
+        rounds, seconds = self.progress.rounds, self.progress.seconds
+        return [ins.Record(RoundRecord(rounds, seconds, row.accounts(self._ways), **probed))]
 
     # Probes
 
@@ -343,16 +347,15 @@ class Coordinator:
         found, self._probes = self._probes, None
         loss, metrics = found.loss, found.metrics
         grad_norm_sq = float(np.dot(found.gradient, found.gradient))
-        if self._row is not None:
-            self._row = replace(self._row, loss=loss, grad_norm_sq=grad_norm_sq, metrics=metrics)
         reached = self.goals.reached(loss, grad_norm_sq, metrics)
         spent = self.goals.spent(self.progress)
-        out = self._recorded()
+        out = self._recorded(loss=loss, grad_norm_sq=grad_norm_sq, metrics=metrics)
         if reached and reached != "diverged":
             out.append(ins.Reached(reached))
         if stopped_by := reached or spent:
             return out + self._end(ins.Outcome(stopped_by))
-        return out + self._go_on()
+        self._phase = _Phase.IDLE
+        return [*out, ins.Wake()]
 
     # The end
 
@@ -374,8 +377,8 @@ class Coordinator:
         stop = encode(Stop(reason=reason[:2000]), self.progress.rounds)
         out = self._recorded()
         out += [ins.Listen(worker, reading=True) for worker in self._inbox.shut]
-        out.append(ins.Send(sorted(self._gathering.joined - self._gone), stop))
-        return out + self._when_all_left()
+        present = sorted(self._gathering.joined - self._gone)
+        return [*out, ins.Send(present, stop), *self._when_all_left()]
 
     def _leave(self, worker: int) -> list[ins.Instruction]:
         self._gone.add(worker)
@@ -386,15 +389,3 @@ class Coordinator:
             self._phase = _Phase.DONE
             return [ins.Finished(self._outcome)]
         return []
-
-
-# A diverging run overflows; the compressor that meets the result says so.
-@np.errstate(over="ignore", invalid="ignore")
-def _heard(hear: Callable[[int, Message], None], ready: Iterable[tuple[int, Message]]) -> None:
-    for worker, message in ready:
-        hear(worker, message)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _aggregated(role: ServerRole, state: Any, uplinks: Any, draw: Draw) -> Any:
-    return role.aggregate(state, uplinks, draw)

@@ -10,6 +10,7 @@ others' bytes stay where they are, in the sockets' buffers and with their sender
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from netcomp.roles import Message
@@ -53,15 +54,19 @@ class Inbox:
     def take(self) -> list[tuple[int, Message]]:
         """Return the messages whose turn has come, in worker order, and let go of them."""
         ready = []
-        while self._turn < len(self._order) and self._order[self._turn] in self._early:
-            worker = self._order[self._turn]
-            ready.append((worker, self._early.pop(worker)))
-            self._turn += 1
+        early = self._early
+        for worker in islice(self._order, self._turn, None) if early else ():
+            message = early.pop(worker, None)
+            if message is None:
+                break
+            ready.append((worker, message))
+        self._turn += len(ready)
         return ready
 
     def opened(self) -> list[int]:
         """Return the workers that may be read from now on, after what was taken."""
-        if self._window is None:
+        start, order = self._open, self._order
+        if self._window is None or start == len(order):
             return []
-        start, self._open = self._open, min(self._turn + self._window, len(self._order))
-        return self._order[start : self._open]
+        self._open = min(self._turn + self._window, len(order))
+        return order[start : self._open]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from netcomp.errors import LocalProtocolError, NetcompError
 from netcomp.protocol.session import Event as Frame
@@ -225,18 +225,18 @@ Instruction = (
 )
 
 
+_TOLD: Final[dict[FrameKind, Callable[[int, Any], Event]]] = {
+    FrameKind.UPLINK: lambda one, said: Answered(one, said.round, said.content, said.nbytes),
+    FrameKind.REPORT: lambda one, said: Reported(one, said.round, said.content),
+    FrameKind.PROBED: lambda one, said: Probed(one, said.round, said.content),
+    FrameKind.READY: lambda one, said: Prepared(one, said.content),
+    FrameKind.BYE: lambda one, said: Closed(one, said.content),
+}
+
+
 def told(worker: int, frame: Frame) -> Event:
     """Return what the coordinator is told of a frame of an admitted worker."""
-    match frame.content:
-        case Report() as report:
-            return Reported(worker, frame.round, report)
-        case Message() as message if frame.kind is FrameKind.UPLINK:
-            return Answered(worker, frame.round, message, frame.nbytes)
-        case Message() as message:
-            return Probed(worker, frame.round, message)
-        case Ready() as ready:
-            return Prepared(worker, ready)
-        case Bye() as bye:
-            return Closed(worker, bye)
-        case _:
-            raise LocalProtocolError(f"{frame.kind.name} is nothing an admitted worker says")
+    make = _TOLD.get(frame.kind)
+    if make is None:
+        raise LocalProtocolError(f"{frame.kind.name} is nothing an admitted worker says")
+    return make(worker, frame)

@@ -10,19 +10,21 @@ that slots share. So the five shares of a worker add up to the round's wall time
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.errors import WorkerLost
 from netcomp.link import Link
-from netcomp.results.events import WORKER_RECORD, Accounts, Traffic
+from netcomp.results.events import Accounts
 from netcomp.roles import Message
 from netcomp.wire.reports import Report
 
-__all__ = ["Links", "Round"]
+__all__ = ["Links", "Round", "Ways"]
+
+_FIGURES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,84 +35,106 @@ class Links:
     down: Link = field(default_factory=Link)
 
 
+class Ways:
+    """All workers' emulated links, for questions about many of them at once."""
+
+    def __init__(self, links: Sequence[Links]) -> None:
+        self.free_up = all(one.up.unlimited for one in links)
+        self._free = self.free_up and all(one.down.unlimited for one in links)
+        # Down and up as in (bytes, bytes); the link's seconds are bytes / rate + rest.
+        pairs = [(one.down, one.up) for one in links]
+        self._rates = np.array([[link.mean_rate for link in pair] for pair in pairs])
+        self._rests = np.array([[link.seconds(0) for link in pair] for pair in pairs])
+
+    def share_of_down(
+        self, workers: Sequence[int], nbytes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return which part of each worker's travel was on the way down.
+
+        `nbytes` (workers, 2) is what they were sent, and what they sent.
+        """
+        ways = nbytes
+        if not self._free:
+            seconds = nbytes / self._rates[workers] + self._rests[workers]
+            ways = np.where(seconds.any(axis=1, keepdims=True), seconds, nbytes)
+        share: NDArray[np.float64] = ways[:, 0] / ways.sum(axis=1)
+        return share
+
+
 @dataclass(slots=True)
 class Round:
-    """The state of one round; `started` when its work began, `spoken` when all was sent."""
+    """The state of one round; `started` when its work began, `spoken` when all was sent.
+
+    `ended` closes it; `up_bytes` and `down_bytes` are its wire bytes so far.
+    """
 
     number: int
     started: float
     spoken: float = 0.0
-    down: dict[int, Traffic] = field(default_factory=dict)
-    up_bytes: dict[int, tuple[int, int]] = field(default_factory=dict)
-    arrived: dict[int, float] = field(default_factory=dict)
-    reports: dict[int, Report] = field(default_factory=dict)
+    ended: float = 0.0
+    up_bytes: int = 0
+    down_bytes: int = 0
+    # Of a worker: bits, payload and wire bytes; payload and wire bytes, when; what it reported.
+    _down: dict[int, tuple[float, int, int]] = field(default_factory=dict)
+    _up: dict[int, tuple[int, int, float]] = field(default_factory=dict)
+    _reports: dict[int, Report] = field(default_factory=dict)
 
-    def speak(self, workers: Sequence[int], message: Message, wire_bytes: int) -> None:
-        """Note a downlink message, the same to each of these workers."""
-        traffic = Traffic(message.paper_bits, message.payload_bytes, wire_bytes)
-        self.down.update(dict.fromkeys(workers, traffic))
+    def speak(self, workers: Collection[int], message: Message, wire_bytes: int) -> None:
+        """Note a downlink message to some workers."""
+        said = message.paper_bits, message.payload_bytes, wire_bytes
+        self._down.update(dict.fromkeys(workers, said))
+        self.down_bytes += len(workers) * wire_bytes
 
     def expects(self, worker: int) -> bool:
         """Whether the worker still owes its answer."""
-        return worker in self.down and worker not in self.arrived
+        return worker in self._down and worker not in self._up
+
+    def expects_report(self, worker: int) -> bool:
+        """Whether the worker has still to tell how long its answer took."""
+        return worker in self._down and worker not in self._reports
 
     def answer(self, worker: int, message: Message, wire_bytes: int, now: float) -> None:
         """Note an uplink message; it is not kept."""
-        self.up_bytes[worker] = message.payload_bytes, wire_bytes
-        self.arrived[worker] = now
+        self._up[worker] = message.payload_bytes, wire_bytes, now
+        self.up_bytes += wire_bytes
 
-    def report(self, worker: int, report: Report) -> None:
-        """Note a worker's report; raises `WorkerLost` for a second one, or one nobody asked for."""
-        if worker not in self.down or worker in self.reports:
-            raise WorkerLost(worker, self.number, "it reported twice, or unasked")
-        self.reports[worker] = report
+    def report(self, worker: int, report: Report) -> bool:
+        """Note how long a worker's answer took; whether the round is complete with it."""
+        self._reports[worker] = report
+        return self.complete
 
     @property
     def complete(self) -> bool:
         """Whether every worker that was spoken to has answered and reported."""
-        return len(self.arrived) == len(self.down) == len(self.reports)
+        spoken = len(self._down)
+        return len(self._up) == spoken and len(self._reports) == spoken
 
-    def accounts(self, links: Sequence[Links], ended: float) -> Accounts:
-        """Return what each worker sent, received and spent; `ended` closes the round."""
-        workers = sorted(self.arrived)
-        rows = np.zeros(len(workers), WORKER_RECORD)
-        rows["round"] = self.number + 1
-        rows["worker"] = workers
-        down = [self.down[worker] for worker in workers]
-        rows["down_paper_bits"] = [one.paper_bits for one in down]
-        rows["down_payload_bytes"] = [one.payload_bytes for one in down]
-        rows["down_wire_bytes"] = wire_down = [one.wire_bytes for one in down]
-        reports = [self.reports[worker] for worker in workers]
-        rows["up_paper_bits"] = [one.paper_bits for one in reports]
-        rows["up_payload_bytes"] = [self.up_bytes[worker][0] for worker in workers]
-        rows["up_wire_bytes"] = wire_up = [self.up_bytes[worker][1] for worker in workers]
-        wall = ended - self.started
+    def accounts(self, ways: Ways) -> Accounts:
+        """Return what each worker sent, received and spent, once the round has ended."""
+        workers = sorted(self._up)
+        # Bits up and down; payload and wire bytes up, and down; when; what took how long. Sizes
+        # are exact as floats up to 2⁵³ bytes.
+        figures = np.array([self._figures(one) for one in workers]).reshape(-1, _FIGURES)
+        accounts = Accounts.blank(self.number + 1, workers)
+        accounts.bits[:] = figures[:, :2]
+        accounts.counts[:] = figures[:, 2:6].reshape(-1, 2, 2)
+        arrived, elapsed = figures[:, 6], figures[:, 9]
+        wall = self.ended - self.started
         # A worker's clock may run a little fast: nothing may exceed the wall time.
-        compute = np.minimum([one.compute for one in reports], wall)
-        compress = np.minimum([one.compress for one in reports], wall - compute)
-        elapsed = np.array([one.elapsed for one in reports])
-        arrived = np.array([self.arrived[worker] for worker in workers])
-        trip = arrived - self.spoken - elapsed
-        travel = np.minimum(np.maximum(trip, 0.0), wall - compute - compress)
-        share = _share_of_down([links[worker] for worker in workers], wire_down, wire_up)
-        rows["compute"], rows["compress"] = compute, compress
-        rows["down"] = down_time = travel * share
-        rows["up"] = travel - down_time
-        rows["wait"] = wall - compute - compress - travel
-        return Accounts(rows)
+        compute = np.minimum(figures[:, 7], wall)
+        compress = np.minimum(figures[:, 8], wall - compute)
+        left = wall - compute - compress
+        travel = np.minimum(np.maximum(arrived - self.spoken - elapsed, 0.0), left)
+        down = travel * ways.share_of_down(workers, figures[:, 5:2:-2])
+        # As `Times` has them.
+        shares = (compute, compress, travel - down, down, left - travel)
+        for place, share in enumerate(shares):
+            accounts.times[:, place] = share
+        return accounts
 
-
-def _share_of_down(
-    links: Sequence[Links], down: Sequence[int], up: Sequence[int]
-) -> NDArray[np.float64]:
-    """Return which part of each worker's travel was on the way down."""
-    ways = np.array([down, up], dtype=np.float64)
-    if not all(one.down.unlimited and one.up.unlimited for one in links):
-        emulated = [
-            (one.down.seconds(below), one.up.seconds(above))
-            for one, below, above in zip(links, down, up, strict=True)
-        ]
-        seconds = np.array(emulated).T
-        ways = np.where(seconds.sum(axis=0) == 0.0, ways, seconds)
-    share: NDArray[np.float64] = ways[0] / ways.sum(axis=0)
-    return share
+    def _figures(self, worker: int) -> tuple[float, ...]:
+        report = self._reports[worker]
+        down_bits, *down = self._down[worker]
+        *up, arrived = self._up[worker]
+        took = report.compute, report.compress, report.elapsed
+        return report.paper_bits, down_bits, *up, *down, arrived, *took

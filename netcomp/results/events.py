@@ -130,20 +130,36 @@ WORKER_RECORD = np.dtype(
 )
 """One worker in one round, 96 bytes; times in seconds."""
 
-_TIMES = ("compute", "compress", "up", "down", "wait")
+_WORDS = WORKER_RECORD.itemsize // 8
+_TRAFFIC = slice(1, 7)
+_SHARES = slice(7, _WORDS)
+"""Where both ways' traffic and the times are, counted in fields of 8 bytes."""
 
 
 class Accounts(Sequence[WorkerRound]):
     """The rows of one round, in worker order, and their totals `up` and `down`; read-only.
 
     In columns, laid out as in workers.bin, so that a thousand workers cost little more than ten;
-    a `WorkerRound` is made when somebody asks for it.
+    a `WorkerRound` is made when somebody asks for it. Of n rows, `bits` has shape (n, 2): up,
+    down; `counts` (n, 2, 2): up, down by payload, wire bytes; `times` (n, 5): the shares in the
+    order of the fields of `Times`.
     """
 
     def __init__(self, rows: NDArray[np.void]) -> None:
-        self.rows = rows
-        self.up = _total(rows, "up")
-        self.down = _total(rows, "down")
+        self.rows = np.ascontiguousarray(rows)
+        floats = self.rows.view("<f8").reshape(-1, _WORDS)
+        whole = self.rows.view("<u8").reshape(-1, _WORDS)
+        self.bits: NDArray[np.float64] = floats[:, _TRAFFIC].reshape(-1, 2, 3)[:, :, 0]
+        self.counts: NDArray[np.uint64] = whole[:, _TRAFFIC].reshape(-1, 2, 3)[:, :, 1:]
+        self.times: NDArray[np.float64] = floats[:, _SHARES]
+
+    @classmethod
+    def blank(cls, round_: int, workers: Sequence[int]) -> Accounts:
+        """Return rows of these workers; who asks for them fills bits, counts and times in."""
+        rows = np.empty(len(workers), WORKER_RECORD)
+        rows["round"] = round_
+        rows["worker"] = workers
+        return cls(rows)
 
     @classmethod
     def of(cls, parts: Iterable[WorkerRound], round_: int) -> Accounts:
@@ -169,15 +185,24 @@ class Accounts(Sequence[WorkerRound]):
         return self.rows["worker"]
 
     @cached_property
-    def times(self) -> NDArray[np.float64]:
-        """The five shares, shape (workers, 5), in the order of the fields of `Times`."""
-        times: NDArray[np.float64] = np.array([self.rows[name] for name in _TIMES]).T
-        return times
+    def up(self) -> Traffic:
+        """What went up, over all workers."""
+        return self._total(0)
+
+    @cached_property
+    def down(self) -> Traffic:
+        """What went down, over all workers."""
+        return self._total(1)
+
+    def _total(self, way: int) -> Traffic:
+        bits, counts = self.bits[:, way].sum(), self.counts[:, way].sum(axis=0)
+        return Traffic(float(bits), *counts.tolist())
 
     @cached_property
     def mean_times(self) -> Times:
         """The mean over the workers; zero where there are none."""
-        return Times(*self.times.mean(axis=0).tolist()) if len(self.rows) else Times()
+        count = len(self.rows)
+        return Times(*(self.times.sum(axis=0) / count).tolist()) if count else Times()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -199,14 +224,6 @@ class Accounts(Sequence[WorkerRound]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _total(rows: NDArray[Any], way: str) -> Traffic:
-    return Traffic(
-        float(rows[f"{way}_paper_bits"].sum()),
-        int(rows[f"{way}_payload_bytes"].sum()),
-        int(rows[f"{way}_wire_bytes"].sum()),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,10 +39,13 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(jsonable(value), allow_nan=False, ensure_ascii=False, indent=indent)
 
 
+_PLAIN: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+
+
 def dumps_plain(value: Any) -> str:
     """Do the same for what is in JSON's own types already, but perhaps for a float: faster."""
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+        return _PLAIN.encode(value)
     except (TypeError, ValueError):
         return dumps(value)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netcomp.results.events import RoundRecord, Times, Traffic
 
@@ -54,23 +52,6 @@ def time_shares(times: Times) -> dict[str, float]:
     return {name: value / total if total > 0 else 0.0 for name, value in times.as_dict().items()}
 
 
-class _Columns:
-    """Each worker's traffic one way."""
-
-    def __init__(self, workers: int) -> None:
-        self._bits = np.zeros(workers)
-        self._counts = np.zeros((workers, 2), np.int64)
-
-    def add(self, rows: NDArray[np.void], workers: NDArray[Any], way: str) -> None:
-        self._bits[workers] += rows[f"{way}_paper_bits"]
-        for column, name in enumerate(("payload_bytes", "wire_bytes")):
-            self._counts[workers, column] += rows[f"{way}_{name}"].astype(np.int64)
-
-    def traffic(self) -> list[Traffic]:
-        pairs = zip(self._bits.tolist(), self._counts.tolist(), strict=True)
-        return [Traffic(bits, *counts) for bits, counts in pairs]
-
-
 class Ledger:
     """Adds up the records of a run of `workers` workers in dimension `dim`.
 
@@ -89,8 +70,10 @@ class Ledger:
         self.up = Traffic()
         self.down = Traffic()
         self.times = Times()
-        self._of_workers = {way: _Columns(workers) for way in ("up", "down")}
-        self._worker_times = np.zeros((workers, 5))
+        # In the shapes of `Accounts`.
+        self._bits = np.zeros((workers, 2))
+        self._counts = np.zeros((workers, 2, 2), np.uint64)
+        self._times = np.zeros((workers, 5))
         self.last_probe: Probe | None = None
         self.best: Probe | None = None
         self.reached: dict[str, Reached] = {}
@@ -104,13 +87,14 @@ class Ledger:
         self._check(record)
         self.rounds = record.round
         self.seconds = record.seconds
-        self.up += record.up()
-        self.down += record.down()
-        self.times += record.mean_times()
-        rows, workers = record.accounts.rows, record.accounts.workers
-        for way, columns in self._of_workers.items():
-            columns.add(rows, workers, way)
-        self._worker_times[workers] += record.accounts.times
+        accounts = record.accounts
+        self.up += accounts.up
+        self.down += accounts.down
+        self.times += accounts.mean_times
+        workers = accounts.workers
+        self._bits[workers] += accounts.bits
+        self._counts[workers] += accounts.counts
+        self._times[workers] += accounts.times
         if record.probed:
             self._probed(
                 Probe(
@@ -125,17 +109,21 @@ class Ledger:
     @property
     def worker_up(self) -> list[Traffic]:
         """What each worker sent."""
-        return self._of_workers["up"].traffic()
+        return self._traffic(0)
 
     @property
     def worker_down(self) -> list[Traffic]:
         """What each worker was sent."""
-        return self._of_workers["down"].traffic()
+        return self._traffic(1)
+
+    def _traffic(self, way: int) -> list[Traffic]:
+        pairs = zip(self._bits[:, way].tolist(), self._counts[:, way].tolist(), strict=True)
+        return [Traffic(bits, *counts) for bits, counts in pairs]
 
     @property
     def worker_times(self) -> list[Times]:
         """Where each worker's time went."""
-        return [Times(*times) for times in self._worker_times.tolist()]
+        return [Times(*times) for times in self._times.tolist()]
 
     def mark_reached(self, target_name: str) -> Reached:
         """Note that the target is met as of the last record; the first call counts."""

@@ -69,7 +69,9 @@ def test_without_data_here_the_first_worker_says_what_is_right():
     assert [ins.Refuse, ins.Waiting] == kinds(run.on(ins.Prepared(0, other), 0.0))
 
 
-@pytest.mark.parametrize("what", ["twice", "another round", "a probe unasked"])
+@pytest.mark.parametrize(
+    "what", ["twice", "another round", "a probe unasked", "a report twice", "a report of another"]
+)
 def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
     """Workers are told to stop, and the error says who and when."""
     run, _ = gathered()
@@ -80,6 +82,11 @@ def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
     if what == "twice":
         answer(run, 1, 1.0, 1.0)
         out = run.on(ins.Answered(1, 0, message, 50), 1.0)
+    elif what == "a report twice":
+        answer(run, 1, 1.0, 1.0)
+        out = run.on(ins.Reported(1, 0, REPORT), 1.0)
+    elif what == "a report of another":
+        out = run.on(ins.Reported(1, 1, REPORT), 1.0)
     elif what == "another round":
         out = run.on(ins.Answered(1, 5, message, 50), 1.0)
     else:
@@ -102,14 +109,41 @@ def test_a_row_survives_a_round_that_cannot_begin():
     run.on(ins.Tick(), 0.0)
     answer(run, 0, 1e308, 1.0)
     answer(run, 1, 1e308, 1.0)
-    recorded = run.on(ins.Tick(), 2.0)
-    assert [ins.Record, ins.Wake] == kinds(recorded)
-    assert 1 == recorded[0].record.round
+    ended = run.on(ins.Tick(), 2.0)
+    assert [ins.Record, *[FrameKind.STOP] * WORKERS] == kinds(ended)
+    assert 1 == ended[0].record.round
     assert np.isinf(run.model).all()
-    assert [FrameKind.STOP] * WORKERS == kinds(run.on(ins.Tick(), 2.0))
     run.on(ins.Lost(0, ""), 2.0)
     outcome = run.on(ins.Lost(1, ""), 2.0)[-1].outcome
     assert isinstance(outcome.error, NotFinite)
+
+
+def test_a_round_that_is_done_is_written_down_though_the_next_one_is_cut_off():
+    """The next round is spoken first; whatever ends the run then, the row comes before STOP."""
+    run, _ = gathered(rounds=9, probe_every=5)
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.5)
+    answer(run, 0, 1.0, 1.0)
+    answer(run, 1, 1.0, 1.0)
+    assert [FrameKind.DOWNLINK] * WORKERS + [ins.Wake] == kinds(run.on(ins.Tick(), 2.0))
+    out = run.on(ins.Interrupt("interrupted"), 3.0)
+    assert [ins.Record, *[FrameKind.STOP] * WORKERS] == kinds(out)
+    assert (1, 2.0) == (out[0].record.round, out[0].record.seconds)
+
+
+def test_what_is_told_alike_is_sent_once():
+    """A broadcast is one instruction with one frame, messages of their own are one each."""
+    role = Rota([[0, 1]])
+    run, _ = gathered(role=role)
+    probe(run, 1.0, 0.0)
+    (sent, _) = run.on(ins.Tick(), 0.0)
+    assert [0, 1] == [*sent.workers]
+    role.downlink = lambda *_: {one: Message(Kind.VALUE, vector(1.0 * one)) for one in (0, 1)}
+    run, _ = gathered(role=role)
+    probe(run, 1.0, 0.0)
+    *sent, _ = run.on(ins.Tick(), 0.0)
+    assert [[0], [1]] == [[*one.workers] for one in sent]
 
 
 def test_rounds_without_any_message_take_place():
@@ -118,19 +152,20 @@ def test_rounds_without_any_message_take_place():
     run, _ = gathered(rounds=4, probe_every=9, role=role)
     probe(run, 7.0, 0.0)
     now, records = 0.0, []
+    spoken = run.on(ins.Tick(), now)
     for t, present in enumerate(role.rota):
-        spoken = run.on(ins.Tick(), now)
         assert [*[FrameKind.DOWNLINK] * len(present), ins.Wake] == kinds(spoken)
         assert present == [worker for i in spoken[:-1] for worker in i.workers]
         out = run.on(ins.Tick(), now)
+        # The round before is written down while this one is under way.
+        assert [ins.Record] * (t > 0) == kinds(out)[: t > 0]
+        records += [one.record for one in out if isinstance(one, ins.Record)]
         for worker in present:
             out = answer(run, worker, 1.0, now + 1.0)
-        assert [ins.Wake] == kinds(out)
+        assert ins.Wake == kinds(out)[-1]
         now += 2.0
-        out = run.on(ins.Tick(), now)
-        if t == 3:
-            out = probe(run, 1.0, now)
-        records.append(out[0].record)
+        spoken = run.on(ins.Tick(), now)
+    records.append(probe(run, 1.0, now)[0].record)
     assert list(enumerate(role.rota)) == role.heard
     assert [1, 2, 3, 4] == [record.round for record in records]
     assert [2.0, 4.0, 6.0, 8.0] == [record.seconds for record in records]
