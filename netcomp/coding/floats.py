@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
+from netcomp.coding.reuse import empty_float32
 from netcomp.draw import Stream
 
 __all__ = [
@@ -139,7 +140,7 @@ class _NaturalStep:
 
 def natural_decode(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the float32 values of `natural_encode`; exponent 0 is zero."""
-    out = np.empty(exponents.size, dtype=np.float32)
+    out = empty_float32(exponents.size)
     sign = np.empty(min(_CHUNK, exponents.size), dtype=np.uint32)
     for start in range(0, exponents.size, _CHUNK):
         part = slice(start, min(start + _CHUNK, exponents.size))

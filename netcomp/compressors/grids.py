@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.reuse import empty_float32
 from netcomp.compressors.cells import Cells
 from netcomp.compressors.chance import BELOW_ONE, Coins
 from netcomp.compressors.norms import Values, pieces, quarter
@@ -248,7 +249,7 @@ def _signed(k: NDArray[Any], values: Values, out: NDArray[Any]) -> None:
 
 def looked_up(table: NDArray[np.float32], symbols: NDArray[Any]) -> NDArray[np.float32]:
     """Return table[symbols] for symbols that are all in the table."""
-    out = np.empty(symbols.size, dtype=np.float32)
+    out = empty_float32(symbols.size)
     for part in pieces(symbols.size):
         # "clip" only because it writes to `out` without a copy.
         np.take(table, symbols[part], out=out[part], mode="clip")

@@ -22,6 +22,7 @@ from netcomp.coding.floats import (
     natural_encode,
     sign_bytes,
 )
+from netcomp.coding.reuse import empty_float32
 from netcomp.compressors.base import Held, not_finite, require_finite
 from netcomp.compressors.norms import Values, pieces
 from netcomp.draw import Draw, Purpose
@@ -271,7 +272,7 @@ def _symbols(exponents: NDArray[np.uint8], signs: NDArray[np.uint8]) -> NDArray[
 
 def _numbers(symbols: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Return the numbers that symbols stand for."""
-    out = np.empty(symbols.size, dtype=np.float32)
+    out = empty_float32(symbols.size)
     for part in pieces(symbols.size):
         bits = out[part].view(np.uint32)
         np.copyto(bits, symbols[part])

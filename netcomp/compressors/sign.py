@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.floats import sign_bytes
+from netcomp.coding.reuse import empty_float32
 from netcomp.compressors.base import Held, not_finite, require_finite
 from netcomp.compressors.norms import CHUNK, LARGEST, Values, pieces, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer, require_sizes
@@ -109,7 +110,7 @@ def _sum(magnitudes: Values) -> float:
 def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:
     """Return −scale where a bit is set and scale elsewhere, eight values a byte at once."""
     eights = _SIGNS * scale
-    out = np.empty((signs.size, 8), dtype=np.float32)
+    out = empty_float32(8 * signs.size).reshape(-1, 8)
     for part in pieces(signs.size, CHUNK // 8):
         # "clip" only because it writes to `out` without a copy.
         np.take(eights, signs[part], axis=0, out=out[part], mode="clip")

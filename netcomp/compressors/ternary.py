@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.reuse import empty_float32
 from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import Held
 from netcomp.compressors.chance import BELOW_256, Coins
@@ -99,7 +100,7 @@ class Ternary(Quantizer):
 
 def _values(scale: np.float32, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return 0, scale and −scale for the codes."""
-    out = np.empty(codes.size, dtype=np.float32)
+    out = empty_float32(codes.size)
     for part in pieces(codes.size):
         # 0, 1, 2 to 0, 1, −1.
         sign = codes[part] & np.uint8(1)
