@@ -197,9 +197,9 @@ class Stream:
         np.sqrt(radius, out=radius)
         angle *= 2.0 * np.pi
         out = np.empty((2, pairs))
-        np.cos(angle, out=out[0])
-        np.sin(angle, out=out[1])
-        out *= radius
+        for row, wave in zip(out, (np.cos, np.sin), strict=True):
+            # Row by row: numpy copies the radii where they are multiplied with both at once.
+            np.multiply(wave(angle, out=row), radius, out=row)
         return out.ravel()[:count]
 
     def below(self, bound: int, count: int) -> NDArray[np.int64]:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors import Chain, Compressor, FastCompressed, Natural, Payload, Scaled, TopK
+from netcomp.compressors.fcc import message_key
 from netcomp.compressors.levels import Levels
 from netcomp.compressors.rand_k import Adaptive
 from netcomp.compressors.rounding import Rounding
 from netcomp.compressors.ternary import Ternary
-from netcomp.compressors.wrappers import message_key
 from netcomp.draw import Draw
 
 __all__ = ["Share", "Sizes", "coded", "entropy", "log2_binomial", "sizes"]

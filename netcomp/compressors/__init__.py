@@ -3,6 +3,7 @@
 from netcomp.compressors.base import MAX_PARTS, Collection, Compressor, Payload, add_scaled
 from netcomp.compressors.chain import Chain
 from netcomp.compressors.count import Count
+from netcomp.compressors.fcc import FastCompressed
 from netcomp.compressors.layers import MAX_LAYERS, Layers, Sizes, with_layers
 from netcomp.compressors.notation import COMPRESSORS, Part, parse_compressor
 from netcomp.compressors.perm_k import PermK
@@ -12,7 +13,7 @@ from netcomp.compressors.registered import register_all
 from netcomp.compressors.sketch import Sketch
 from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.compressors.top_k import TopK
-from netcomp.compressors.wrappers import FastCompressed, Scaled
+from netcomp.compressors.wrappers import Scaled
 
 __all__ = [
     "COMPRESSORS",

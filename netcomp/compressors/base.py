@@ -217,8 +217,8 @@ def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
 
     By chunks: a temporary as long as the vector would cost its memory once more.
     """
-    if weight == 1.0 and values.dtype == out.dtype:
-        out += values
+    if abs(weight) == 1.0 and values.dtype == out.dtype:
+        (np.add if weight > 0.0 else np.subtract)(out, values, out=out)
         return
     if out.size <= _CHUNK:
         out += np.multiply(values, weight, dtype=out.dtype)

@@ -126,17 +126,16 @@ def bernoulli_indices(stream: Stream, d: int, p: float) -> Indices:
     threshold = math.floor(scaled)
     if threshold == 1 << 16:
         return np.arange(d, dtype=np.int64)
-    kept: list[Indices] = []
+    kept = np.empty(d, dtype=bool)
     undecided: list[Indices] = []
     for start in range(0, d, _CHUNK):
-        count = min(_CHUNK, d - start)
-        words = stream.words64((count + 3) // 4).astype("<u8", copy=False).view("<u2")[:count]
-        kept.append(np.flatnonzero(words < threshold) + start)
-        undecided.append(np.flatnonzero(words == threshold) + start)
+        part = kept[start : start + _CHUNK]
+        words = stream.words64((part.size + 3) // 4).astype("<u8", copy=False).view("<u2")
+        np.less(words[: part.size], threshold, out=part)
+        undecided.append(np.flatnonzero(words[: part.size] == threshold) + start)
     ties = np.concatenate(undecided)
-    chosen = ties[stream.uniforms(ties.size) < scaled - threshold]
-    sure = np.concatenate(kept)
-    return np.insert(sure, np.searchsorted(sure, chosen), chosen) if chosen.size else sure
+    kept[ties] = stream.uniforms(ties.size) < scaled - threshold
+    return np.flatnonzero(kept)
 
 
 @dataclass(frozen=True)

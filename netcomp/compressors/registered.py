@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from netcomp.compressors.count import Count
+from netcomp.compressors.fcc import FastCompressed
 from netcomp.compressors.layers import Layers, Sizes
 from netcomp.compressors.levels import Dithering, Norm, Qsgd
 from netcomp.compressors.notation import COMPRESSORS, Part
@@ -18,7 +19,7 @@ from netcomp.compressors.sketch import Sketch
 from netcomp.compressors.sparsifiers import All
 from netcomp.compressors.ternary import Ternary
 from netcomp.compressors.top_k import TopK
-from netcomp.compressors.wrappers import FastCompressed, Scaled
+from netcomp.compressors.wrappers import Scaled
 
 __all__ = ["register_all"]
 

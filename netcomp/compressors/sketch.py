@@ -34,10 +34,14 @@ __all__ = ["Sketch"]
 MOST_GAUSSIANS: Final = 2**34
 """The largest m·d: beyond it a single message would take minutes."""
 
-_COLUMNS: Final = 1 << 12
 _TILE: Final = 1 << 14
+_SMALL_TILE: Final = 1 << 11
+_TILES: Final = 5
+"""So many tiles a vector: with what drawing it takes, one is smaller than a float32 vector."""
+_FEW: Final = 1 << 13
+"""The largest m·d whose Gaussians are always kept, 64 KiB: of the last two keys, one a way."""
 _KEPT: Final = 1 << 20
-"""The largest m·d whose Gaussians are kept, 8 MiB: of the last two keys, one a direction."""
+"""The largest that are kept, 8 MiB, once a second worker's message needs the same."""
 
 Floats = NDArray[np.float64]
 Tile = tuple[slice, slice, Floats]
@@ -50,9 +54,10 @@ class Sketch(Compressor):
 
     The Gaussians are `Stream.normals` of the key all workers share, whose last bits may
     differ between processors: on one platform both ends decode the same bits, between two
-    the vectors may differ by a relative 2⁻⁵⁰. They are drawn in tiles and never held all at
-    once unless there are at most 2²⁰, so the sender of a long vector draws them twice and its
-    receiver once a message: time O(md), memory O(m + d).
+    the vectors may differ by a relative 2⁻⁵⁰. They are drawn in tiles, so the sender of a vector
+    draws them twice and its receiver once a message: time O(md), memory O(m + d). Where m·d is
+    at most 2²⁰ and several workers' messages are made or read in a process, all but the first
+    share what is drawn once.
     """
 
     m: Count
@@ -78,7 +83,8 @@ class Sketch(Compressor):
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, columns, gaussians in self._gaussians(v.size, draw):
                 # Not a matrix product: its bits would depend on the number of threads.
-                products[rows] += (gaussians * v[columns]).sum(axis=1)
+                products[rows] += np.einsum("ij,j->i", gaussians, v[columns].astype(np.float64))
+                del gaussians
             sent = products.astype("<f4")
         values = None
         if np.isfinite(sent).all():
@@ -99,8 +105,13 @@ class Sketch(Compressor):
 
     def _gaussians(self, d: int, draw: Draw) -> Iterable[Tile]:
         """Return the m × d Gaussians, always in the same order and pieces."""
-        few = self.m.value * d <= _KEPT
-        return (_kept if few else _tiles)(draw.shared(), self.m.value, d)
+        shared, m = draw.shared(), self.m.value
+        if m * d > _KEPT:
+            return _tiles(shared, m, d)
+        # A lone worker would hold all for its second pass only: it draws them once more.
+        if m * d > _FEW and _first_asking(shared).setdefault((m, d), draw) == draw:
+            return _tiles(shared, m, d)
+        return _kept(shared, m, d)
 
     def averaged(self, payloads: Sequence[Sequence[memoryview]]) -> tuple[memoryview, ...]:
         """Return the bytes of the mean of workers' payloads: their Gaussians are the same.
@@ -139,8 +150,9 @@ class Sketch(Compressor):
 def _tiles(shared: Draw, m: int, d: int) -> Iterator[Tile]:
     """Draw the m × d Gaussians piece by piece."""
     stream = shared.stream(Purpose.SPARSIFIER)
-    width = min(d, _COLUMNS)
-    height = _TILE // width
+    tile = min(_TILE, max(_SMALL_TILE, d // _TILES))
+    width = min(d, tile)
+    height = tile // width
     for left in range(0, d, width):
         columns = slice(left, min(left + width, d))
         for top in range(0, m, height):
@@ -155,10 +167,17 @@ def _kept(shared: Draw, m: int, d: int) -> tuple[Tile, ...]:
     return tuple(_tiles(shared, m, d))
 
 
+@lru_cache(maxsize=2)
+def _first_asking(_: Draw) -> dict[tuple[int, int], Draw]:
+    """Return the key of the first message of m and d among those that share their Gaussians."""
+    return {}
+
+
 def _reconstruct(sent: NDArray[Any], tiles: Iterable[Tile], d: int) -> Floats | None:
     """Return (1/m) Σ p_j ξ_j, None where it leaves the range of float32; both ends do this."""
     weights = sent.astype(np.float64) / sent.size
     out = np.zeros(d)
     for rows, columns, gaussians in tiles:
-        out[columns] += (gaussians * weights[rows, None]).sum(axis=0)
+        out[columns] += np.einsum("ij,i->j", gaussians, weights[rows])
+        del gaussians
     return out if max(out.max(), -out.min()) <= LARGEST else None

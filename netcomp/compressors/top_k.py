@@ -32,7 +32,7 @@ _SMALL: Final = 1 << 16
 """Vectors up to this long are partitioned whole."""
 _MARGINS: Final = (3.0, 9.0)
 """By how many standard deviations a guess is below what is expected to do, try by try."""
-_SPARSE: Final = 2
+_SPARSE: Final = 3
 """The guess pays where at most one coordinate in this many is kept."""
 _ZEROS: Final = 8
 """Zeros are set apart where they are more than one coordinate in this many."""
@@ -96,8 +96,9 @@ def largest_indices(v: NDArray[Any], k: int) -> Indices:
         for bound in _guesses(v, k):
             if (reaching := _reaching(v, k, bound)) is not None:
                 places, magnitudes = reaching
+                chosen = _chosen(magnitudes, k, _kth(magnitudes.copy(), k))
                 # Where most are taken, indices are faster than a mask.
-                return places.take(_largest(magnitudes, k).nonzero()[0])
+                return places.take(chosen.nonzero()[0])
     return _partitioned(v, k)
 
 
@@ -113,9 +114,12 @@ def _partitioned(v: NDArray[Any], k: int) -> Indices:
         chosen = magnitudes > 0
         chosen[np.flatnonzero(magnitudes == 0)[: k - nonzero]] = True
         return np.flatnonzero(chosen)
-    if _ZEROS * nonzero > (_ZEROS - 1) * v.size:
-        return np.flatnonzero(_largest(magnitudes, k))
-    return np.flatnonzero(_largest(magnitudes, k, magnitudes[magnitudes > 0]))
+    if _ZEROS * nonzero <= (_ZEROS - 1) * v.size:
+        magnitudes = magnitudes[magnitudes > 0]
+    threshold = _kth(magnitudes, k)
+    # Taken once more: a copy for the partition would be a vector's memory more, and as slow.
+    del magnitudes
+    return np.flatnonzero(_chosen(np.abs(v), k, threshold))
 
 
 def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
@@ -191,16 +195,15 @@ def _reaching(
     return np.concatenate(found), np.abs(magnitudes, out=magnitudes)
 
 
-def _largest(
-    magnitudes: NDArray[Any], k: int, among: NDArray[Any] | None = None
-) -> NDArray[np.bool_]:
-    """Return which of the magnitudes are the k largest, ties to the first.
+def _kth(magnitudes: NDArray[Any], k: int) -> np.floating[Any]:
+    """Return the k-th largest magnitude; puts them in another order."""
+    magnitudes.partition(magnitudes.size - k)
+    kth: np.floating[Any] = magnitudes[magnitudes.size - k]
+    return kth
 
-    `among`, which is overwritten, are those that may be; all where it is None.
-    """
-    ordered = magnitudes.copy() if among is None else among
-    ordered.partition(ordered.size - k)
-    threshold = ordered[ordered.size - k]
+
+def _chosen(magnitudes: NDArray[Any], k: int, threshold: np.floating[Any]) -> NDArray[np.bool_]:
+    """Return which of the magnitudes are the k largest, ties to the first."""
     chosen: NDArray[np.bool_] = magnitudes >= threshold
     surplus = int(np.count_nonzero(chosen)) - k
     if surplus:

@@ -19,6 +19,7 @@ LIMIT = 3.0
 # Of thousands of tiny layers the objects would count, not the vectors.
 TEXTS = [re.sub(r"\d+/\.\.\.", "65536/...", text.replace("m=10%", "m=2")) for text in ATOMS]
 SHORT = [
+    *("top-k:1%", "top-k:10%", "bernoulli:p=0.5", "sketch:m=10", "fcc:r=4(top-k:1%)"),
     *("natural", "natural:coding=entropy", "round:b=2", "round:b=2,biased=yes", "ternary", "sign"),
     *(
         "dither:s=8",
@@ -78,9 +79,21 @@ def test_a_short_message_takes_three_vectors_at_most(text, seed):
     v = np.random.default_rng(seed).standard_normal(10_000).astype(np.float32)
     compressor = resolved(text, v.size, N)
     # What is made once a process is no part of a message.
-    compressor.compress(v, key(2))
+    compressor.compress(v, key(1, 2))
     _, peak = traced(lambda: compressor.compress(v, key(1)))
     assert peak * D <= LIMIT * v.size
+
+
+@pytest.mark.parametrize("text", WRAPPED)
+def test_fcc_has_one_message_at_a_time_where_its_sum_is_not_asked_for(text):
+    """A sender without a memory: one inner message, what is left over, and what is sent."""
+    inner = text.partition("(")[2].removesuffix(")")
+    compressor, v = resolved(text, D, N), vector()
+    # What is made once a process is no part of a message.
+    compressor.compress(v, key(1, 2))
+    payload, sent = traced(lambda: compressor.compress(v, key(1)))
+    inner_sent, _, _ = peaks(inner)
+    assert sent <= max(LIMIT, 1.0 + inner_sent + payload.nbytes / (4 * D))
 
 
 @pytest.mark.parametrize("text", WRAPPED)

@@ -33,8 +33,9 @@ def gaussians(m, d, draw):
     """Return the m × d matrix, tile after tile, from the shared stream."""
     stream = draw.at(worker=ALL).stream(Purpose.SPARSIFIER)
     matrix = np.empty((m, d))
-    width = min(d, 4096)
-    height = 16384 // width
+    size = min(16384, max(2048, d // 5))
+    width = min(d, size)
+    height = size // width
     for left in range(0, d, width):
         for top in range(0, m, height):
             tile = matrix[top : top + height, left : left + width]
@@ -42,7 +43,9 @@ def gaussians(m, d, draw):
     return matrix
 
 
-@pytest.mark.parametrize(("m", "d"), [(1, 1), (3, 7), (5, 41), (9, 4096), (7, 4097), (300, 9000)])
+@pytest.mark.parametrize(
+    ("m", "d"), [(1, 1), (3, 7), (5, 41), (9, 2048), (7, 2049), (99, 9000), (2, 90001)]
+)
 def test_sketch_is_core(m, d):
     """With p = Ξx as 32-bit floats, C(x) = Ξᵀp/m; the matrix is made whole here."""
     v, draw = vector(d), key(1)
@@ -97,7 +100,7 @@ def test_sketch_never_holds_the_matrix(monkeypatch):
 
 
 def test_kept_gaussians_are_those_drawn_piece_by_piece(monkeypatch):
-    """A server that decodes n workers' messages draws once, and gets the same bits."""
+    """Whether a process draws a worker's Gaussians or has them, it gets the same bits."""
     compressor, keys = resolved("sketch:9", 5000, 4), [key(i) for i in range(4)]
     messages = [compressor.compress(vector(5000, i), draw) for i, draw in enumerate(keys)]
     decoded = [
@@ -111,8 +114,13 @@ def test_kept_gaussians_are_those_drawn_piece_by_piece(monkeypatch):
     assert [bytes(m.parts[0]) for m in messages] == [bytes(m.parts[0]) for m in again]
 
 
-def test_few_gaussians_are_drawn_once_a_round(monkeypatch):
-    """By a sender and all who decode; another round or direction has others."""
+@pytest.mark.parametrize(("m", "drawn"), [(7, 1), (70, 4)])
+def test_gaussians_are_drawn_once_a_round(m, drawn, monkeypatch):
+    """Few of them by all, more by all but the first worker's message; each round has others.
+
+    Of 70 · 300 the first sender draws twice, its message's reader once more, and all others
+    together once.
+    """
     asked = []
     original = Stream.normals
 
@@ -121,12 +129,12 @@ def test_few_gaussians_are_drawn_once_a_round(monkeypatch):
         return original(self, count)
 
     monkeypatch.setattr(Stream, "normals", normals)
-    compressor = resolved("sketch:7", 300, 4)
+    compressor = resolved(f"sketch:{m}", 300, 4)
     for round_ in (901, 902):
         for worker in range(4):
             draw = key(worker, round_)
             compressor.decode(compressor.compress(vector(300), draw).parts, 300, draw)
-    assert 2 * 7 * 300 == sum(asked)
+    assert 2 * drawn * m * 300 == sum(asked)
 
 
 def test_sketch_refuses_what_leaves_the_range_of_float32():
@@ -208,7 +216,7 @@ def test_the_error_of_fcc_is_attained(r):
 def test_fcc_with_one_key_for_all_messages_is_noticed(monkeypatch):
     """Were the messages' keys the same, rand-k would send the same coordinates again."""
     compressor = resolved("fcc:3(rand-k:k=2,scaled=no+f64)", 8, 1)
-    monkeypatch.setattr("netcomp.compressors.wrappers.message_key", lambda draw, _r: draw)
+    monkeypatch.setattr("netcomp.compressors.fcc.message_key", lambda draw, _r: draw)
     mean, width, _ = errors(compressor, np.ones(8), 200)
     assert mean - width > 1 - compressor.delta(8)
 

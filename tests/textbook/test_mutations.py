@@ -8,7 +8,7 @@ import pytest
 from netcomp.algorithms.composed import ComposedServer, ComposedWorker
 from netcomp.channels import Dasha, ErrorFeedback, Marina, Memory, SingleMemory
 from netcomp.compressors import PermK, RandK, Sketch
-from netcomp.compressors.wrappers import FastCompressed
+from netcomp.compressors.fcc import FastCompressed
 from netcomp.draw import Purpose
 from netcomp.roles import Kind
 from textbook.rows import ROWS, planned, telling
