@@ -149,6 +149,9 @@ class Event(NamedTuple):
     nbytes: int
 
 
+_new = tuple.__new__
+
+
 class Session:
     """The state, limits and byte counts of one connection, seen from one side."""
 
@@ -241,11 +244,13 @@ class Session:
             raise RemoteProtocolError(f"{kind.name} came while {self.state.value}")
         self.received_bytes[CATEGORIES[kind]] += nbytes
         content = _READ[kind](frame)
-        if isinstance(content, Begin):
+        # By its kind first: asking a vector whether it is a document takes longer than reading it.
+        if kind is K.BEGIN and isinstance(content, Begin):
             self.agree(content)
         if after is not self.state:
             self._move(after)
-        return Event(kind, frame.round, content, nbytes)
+        said = kind, frame.round, content, nbytes
+        return _new(Event, said)
 
     def _move(self, state: State) -> None:
         self.state = state
