@@ -69,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         scratch: bytearray | None = None,
     ) -> None:
         self.session = Session(side, scratch)
+        self._parser = self.session.parser
         self.error: NetcompError | None = None
         self.bytes_sent = 0
         self.bytes_received = 0
@@ -134,6 +135,14 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._closing:
             return
+        if len(frames) == 1 and not (self._paces or self._queue or self._paused):
+            # Nothing is in its way, and mostly it is one short piece.
+            frame = frames[0]
+            if len(frame.buffers) == 1 and frame.nbytes <= _AHEAD and self._transport is not None:
+                self.session.send(frame)
+                self.bytes_sent += frame.nbytes
+                self._transport.write(frame.buffers[0])
+                return
         at_once: list[bytes | memoryview] = []
         for frame in frames:
             self.session.send(frame)
@@ -256,7 +265,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
         """Asyncio's callback: the parser says where the bytes belong."""
-        return self.session.buffer()
+        return self._parser.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio's callback: take what arrived."""
@@ -273,7 +282,7 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(error)
         if self._holds and self._ports.receive is not None:
             self._enter(self._ports.receive)
-        if not self.session.between_frames:
+        if not self._parser.idle:
             self._watch()
 
     def _watch(self) -> None:

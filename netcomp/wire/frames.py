@@ -23,7 +23,7 @@ Every length is checked against what the conversation allows now, before any all
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -151,10 +151,11 @@ class FrameParser:
             self._scratch = memoryview(bytearray(SCRATCH_BYTES))
         return self._scratch
 
-    def received(self, nbytes: int) -> Iterator[Frame]:
+    def received(self, nbytes: int) -> Iterable[Frame]:
         """Take `nbytes` that were written to `buffer()`; yield the complete frames.
 
-        Exhaust the iterator before the next call. Raises `RemoteProtocolError`,
+        A tuple of one frame where that is all there is: anything else is to be exhausted before
+        the next call. Raises `RemoteProtocolError`,
         `VersionMismatch` or `PayloadTooBig`.
         """
         if self._body is None:
@@ -163,7 +164,7 @@ class FrameParser:
         self._body_filled += nbytes
         return self._completed()
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+    def feed(self, data: bytes | memoryview) -> Iterable[Frame]:
         """Take bytes of the stream from elsewhere; yield the complete frames.
 
         Frames are views of `data` where that is `bytes`.
@@ -172,7 +173,7 @@ class FrameParser:
             return self._frames(bytes(data))
         return self._filled_up(memoryview(data))
 
-    def _frames(self, data: bytes) -> Iterator[Frame]:
+    def _frames(self, data: bytes) -> Iterable[Frame]:
         """Yield the frames of the stream's next bytes: mostly they are one, and nothing else."""
         if not self._rest and HEADER_BYTES <= len(data) < _ALIGNED:
             lead, descriptor, round_, size = _AS_ONE.unpack_from(data)
@@ -180,7 +181,7 @@ class FrameParser:
             kind = self._allowed(lead, descriptor, size)
             if kind is not None and start + size == len(data):
                 said = kind, round_, data[HEADER_BYTES:start], memoryview(data)[start:]
-                return iter((_new(Frame, said),))
+                return (_new(Frame, said),)
         return self._cut(data)
 
     def _allowed(self, lead: bytes, descriptor: int, size: int) -> FrameKind | None:
