@@ -6,7 +6,8 @@ and it knows nothing of sockets, clocks or processes. The shell around it may ca
 advances the server.
 
 Arrays kept in a state or viewed by a message are never written again by anybody: a
-message may be a view of them that is still on its way.
+message may be a view of them that is still on its way. Only bytes that were received, and are
+seen by nobody else, may be written by who takes them (`Hearing`).
 """
 
 from __future__ import annotations
@@ -151,7 +152,11 @@ class ServerRole(Protocol):
 
 
 class Hearing(Protocol):
-    """One round's uplinks on their way into a server's state."""
+    """One round's uplinks on their way into a server's state.
+
+    It may have a `take` like `hear`, for messages of which nobody else has a view: their bytes
+    it may write to.
+    """
 
     def hear(self, worker: int, message: Message) -> None:
         """Take the message of the next worker, in worker order; it need not be kept.

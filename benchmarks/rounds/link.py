@@ -35,7 +35,7 @@ def seconds(d: int, rounds: int, warm: int) -> list[float]:
 
 
 def _said(kind: FrameKind, round_: int, x: Array) -> Outgoing:
-    return vector_message(kind, round_, Message(Kind.FULL, (x.view(np.uint8).data,)))
+    return vector_message(kind, round_, Message(Kind.FULL, (x.data.cast("B"),)))
 
 
 class _Asking:
@@ -84,7 +84,8 @@ class _Asking:
 
     def _step(self, gradient: Array) -> None:
         self._total += gradient
-        self._x -= np.float32(0.5) * self._total
+        # What is under way is not written to, as in a run: x moves to memory of its own.
+        self._x = self._x - np.float32(0.5) * self._total
         self._total[:] = 0.0
         self._stamps.append(time.perf_counter())
 
@@ -92,8 +93,7 @@ class _Asking:
         if len(self._stamps) == self._requests:
             connection.send(encode(Stop(reason="done")))
         else:
-            # The bare ones copy x into their message too: what is under way must not change.
-            connection.send(_said(FrameKind.DOWNLINK, len(self._stamps), self._x.copy()))
+            connection.send(_said(FrameKind.DOWNLINK, len(self._stamps), self._x))
 
 
 class _Answering:

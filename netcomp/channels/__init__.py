@@ -1,6 +1,6 @@
 """Channels: how a sequence of vectors becomes the other side's estimates."""
 
-from netcomp.channels.audience import Audience, Heard, Mean
+from netcomp.channels.audience import Audience, Heard, Mean, weighted
 from netcomp.channels.base import Channel, Keys
 from netcomp.channels.dasha import Dasha
 from netcomp.channels.direct import Direct
@@ -21,4 +21,5 @@ __all__ = [
     "Mean",
     "Memory",
     "SingleMemory",
+    "weighted",
 ]

@@ -25,6 +25,7 @@ from netcomp.wire.messages import Outgoing
 __all__ = ["Connection", "clock"]
 
 _AHEAD: Final = 1 << 16
+_STOP: Final = FrameKind.STOP
 _STALL_SECONDS: Final = 60.0
 """A frame that stands still for so long will not be finished: its length was damaged."""
 
@@ -68,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         scratch: bytearray | None = None,
     ) -> None:
         self.session = Session(side, scratch)
+        self._parser = self.session.parser
         self.error: NetcompError | None = None
         self.bytes_sent = 0
         self.bytes_received = 0
@@ -87,7 +89,8 @@ class Connection(asyncio.BufferedProtocol):
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._queue: deque[_Queued] = deque()
-        self._paused = False
+        # Until there is a transport, which takes nothing while the socket is full.
+        self._paused = True
         self._closing = False
         self._timer = Alarm(self._pump)
         self._release_timer = Alarm(self._release)
@@ -132,13 +135,22 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._closing:
             return
+        if len(frames) == 1 and not (self._paces or self._queue or self._paused):
+            # Nothing is in its way, and mostly it is one short piece.
+            frame = frames[0]
+            if len(frame.buffers) == 1 and frame.nbytes <= _AHEAD and self._transport is not None:
+                self.session.send(frame)
+                self.bytes_sent += frame.nbytes
+                self._transport.write(frame.buffers[0])
+                return
         at_once: list[bytes | memoryview] = []
         for frame in frames:
             self.session.send(frame)
-            if frame.kind is FrameKind.STOP:
+            if frame.kind is _STOP:
                 self._hurry()
             transfer = self._scheduled(frame) if self._paces else None
-            if transfer is None and self._needs_no_queue(frame):
+            short = len(frame.buffers) == 1 and frame.nbytes <= _AHEAD
+            if short and transfer is None and not self._queue and not self._paused:
                 at_once.append(frame.buffers[0])
             else:
                 self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
@@ -148,11 +160,6 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(data)
         if self._queue:
             self._pump()
-
-    def _needs_no_queue(self, frame: Outgoing) -> bool:
-        """Whether nothing is in the frame's way, and it is one short piece."""
-        short = len(frame.buffers) == 1 and frame.nbytes <= _AHEAD
-        return short and not self._queue and not self._paused and self._transport is not None
 
     def _scheduled(self, frame: Outgoing) -> Schedule | None:
         """Return when which bytes of a frame may go, None where at once: links slow data only."""
@@ -254,10 +261,11 @@ class Connection(asyncio.BufferedProtocol):
         # uvloop's transports are asyncio.Transport in all but ancestry.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_AHEAD)
+        self._paused = False
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
         """Asyncio's callback: the parser says where the bytes belong."""
-        return self.session.buffer()
+        return self._parser.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio's callback: take what arrived."""
@@ -266,12 +274,15 @@ class Connection(asyncio.BufferedProtocol):
             return
         try:
             for event in self.session.received(nbytes):
-                self._arrived(event)
+                if self._holds:
+                    self._arrived(event)
+                else:
+                    self._on_event(self, event, clock())
         except NetcompError as error:
             self.fail(error)
-        if self._ports.receive is not None:
+        if self._holds and self._ports.receive is not None:
             self._enter(self._ports.receive)
-        if not self.session.between_frames:
+        if not self._parser.idle:
             self._watch()
 
     def _watch(self) -> None:
@@ -294,7 +305,7 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(ProtocolError(f"a frame stood still for {_STALL_SECONDS:g} s"))
 
     def _arrived(self, event: Event) -> None:
-        if not self._holds or CATEGORIES[event.kind] != "data":
+        if CATEGORIES[event.kind] != "data":
             self._on_event(self, event, clock())
             return
         entering, self._entering = self._entering, None
@@ -363,6 +374,7 @@ class Connection(asyncio.BufferedProtocol):
             if timer is not None:
                 timer.cancel()
         self._transport = None
+        self._paused = True
         self._queue.clear()
         error = self.error
         if error is None and self.session.state is not State.CLOSED:

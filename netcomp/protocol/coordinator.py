@@ -254,7 +254,10 @@ class Coordinator:
         if self._phase is _Phase.PROBING and self._probes is not None:
             return self._probes.hear
         hearing = self._hearing
-        return hearing.__setitem__ if isinstance(hearing, dict) else hearing.hear
+        if isinstance(hearing, dict):
+            return hearing.__setitem__
+        # What was read off a socket is nobody else's.
+        return cast("Callable[[int, Message], None]", getattr(hearing, "take", hearing.hear))
 
     def _aggregate(self) -> list[ins.Instruction]:
         draw = self._draw.at(round_=self._round.number)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netcomp.channels import weighted
 from netcomp.compressors import add_scaled
 from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Array, Kind, Message
@@ -36,11 +37,18 @@ class ProbeSum:
         self._model = model
 
     def hear(self, worker: int, message: Message) -> None:
-        """Take a worker's answer; raises `RemoteProtocolError` for one that is none."""
+        """Take a worker's answer, of whose bytes nobody else has a view.
+
+        The first may become the sum. Raises `RemoteProtocolError` for one that is none.
+        """
         told, count = self._ready[worker], len(self._ready)
         loss, gradient, metrics = read_probe(message, told.metrics, worker, self._model)
         self.loss += loss / count
-        add_scaled(self.gradient, gradient, 1.0 / count)
+        first = None if worker else weighted(gradient, 1.0 / count, self.gradient.dtype)
+        if first is None:
+            add_scaled(self.gradient, gradient, 1.0 / count)
+        else:
+            self.gradient = first
         weight = told.rows / self._rows if self._rows else 1.0 / count
         for name in self.metrics:
             self.metrics[name] += weight * metrics[name]

@@ -24,7 +24,7 @@ where the connection still stands and close it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from enum import Enum
 from typing import Final, NamedTuple
@@ -149,8 +149,14 @@ class Event(NamedTuple):
     nbytes: int
 
 
+_new = tuple.__new__
+
+
 class Session:
-    """The state, limits and byte counts of one connection, seen from one side."""
+    """The state, limits and byte counts of one connection, seen from one side.
+
+    `parser` cuts the frames out of what the peer sends.
+    """
 
     def __init__(self, side: Side, scratch: bytearray | None = None) -> None:
         """Begin a conversation; `scratch` is the parser's, which may be shared."""
@@ -159,7 +165,7 @@ class Session:
         self.sent = Tally()
         self.received_bytes = Tally()
         self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
-        self._parser = FrameParser({}, scratch)
+        self.parser = FrameParser({}, scratch)
         self._mine: dict[FrameKind, State] = {}
         self._theirs: dict[FrameKind, State] = {}
         self._allow()
@@ -167,12 +173,12 @@ class Session:
     @property
     def between_frames(self) -> bool:
         """Whether the incoming stream stands between two frames."""
-        return self._parser.idle
+        return self.parser.idle
 
     @property
     def arriving(self) -> tuple[FrameKind, int, int] | None:
         """The large frame under way: its kind, its bytes on the wire, how many are here."""
-        return self._parser.arriving
+        return self.parser.arriving
 
     def agree(self, begin: Begin) -> None:
         """Set the largest bodies of vector messages; the server does so before it sends BEGIN."""
@@ -186,19 +192,22 @@ class Session:
 
     def buffer(self) -> memoryview:
         """Return where the next bytes from the peer belong; never empty."""
-        return self._parser.buffer()
+        return self.parser.buffer()
 
-    def received(self, nbytes: int) -> Iterator[Event]:
+    def received(self, nbytes: int) -> Iterable[Event]:
         """Take `nbytes` written to `buffer()`; yield what they complete, one event at a time.
 
         Exhaust the iterator before the next call. Raises `ProtocolError` when the peer broke
         the rules; close the connection then.
         """
-        return map(self._arrived, self._parser.received(nbytes))
+        frames = self.parser.received(nbytes)
+        if type(frames) is tuple:
+            return (self._arrived(*frames),)
+        return map(self._arrived, frames)
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Event]:
+    def feed(self, data: bytes | memoryview) -> Iterable[Event]:
         """Take bytes that are in memory already, as `received` takes those it was read into."""
-        return map(self._arrived, self._parser.feed(data))
+        return map(self._arrived, self.parser.feed(data))
 
     def send(self, outgoing: Outgoing) -> Outgoing:
         """Account for a frame about to be written; returns it.
@@ -241,11 +250,13 @@ class Session:
             raise RemoteProtocolError(f"{kind.name} came while {self.state.value}")
         self.received_bytes[CATEGORIES[kind]] += nbytes
         content = _READ[kind](frame)
-        if isinstance(content, Begin):
+        # By its kind first: asking a vector whether it is a document takes longer than reading it.
+        if kind is K.BEGIN and isinstance(content, Begin):
             self.agree(content)
         if after is not self.state:
             self._move(after)
-        return Event(kind, frame.round, content, nbytes)
+        said = kind, frame.round, content, nbytes
+        return _new(Event, said)
 
     def _move(self, state: State) -> None:
         self.state = state
@@ -257,4 +268,4 @@ class Session:
         peer = Side.WORKER if self.side is Side.SERVER else Side.SERVER
         self._theirs = {} if self.state is State.CLOSED else _MINE[peer, self.state]
         sizes = _DOCUMENT_LIMITS | self._vector_limits
-        self._parser.limits = {kind: sizes[kind] for kind in self._theirs}
+        self.parser.limits = {kind: sizes[kind] for kind in self._theirs}

@@ -23,7 +23,7 @@ Every length is checked against what the conversation allows now, before any all
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -33,6 +33,8 @@ from netcomp.errors import NetcompError, PayloadTooBig, RemoteProtocolError, Ver
 
 __all__ = [
     "HEADER_BYTES",
+    "HEADER_FORMAT",
+    "LEADS",
     "MAX_DESCRIPTOR",
     "SCRATCH_BYTES",
     "VERSION",
@@ -50,13 +52,16 @@ MAX_DESCRIPTOR: Final = 64
 
 _HEADER = struct.Struct(">2sBBHHIQ")
 _MAGIC = b"NC"
-_AS_ONE = struct.Struct(">3sBHHIQ")
-_LEAD = _MAGIC + bytes([VERSION])
+HEADER_FORMAT: Final = ">6sHIQ"
+"""A header for `struct`, with all that a kind of frame begins with as one: `LEADS` has it."""
+_AS_ONE = struct.Struct(HEADER_FORMAT)
 SCRATCH_BYTES: Final = 1 << 14
 """What short frames are read into, and the headers of long ones."""
 _DIRECT = SCRATCH_BYTES // 2
 _ALIGNED = 1 << 16
 _ALIGN = 64
+_new = tuple.__new__
+"""A named tuple of its values, without the function in between."""
 
 
 class FrameKind(IntEnum):
@@ -76,7 +81,9 @@ class FrameKind(IntEnum):
     ERROR = 12
 
 
-_KINDS: Final = {int(kind): kind for kind in FrameKind}
+LEADS: Final = {kind: _HEADER.pack(_MAGIC, VERSION, kind, 0, 0, 0, 0)[:6] for kind in FrameKind}
+"""Magic, version, kind and flags as the frames of a kind have them."""
+_KINDS: Final = {lead: kind for kind, lead in LEADS.items()}
 
 
 class Frame(NamedTuple):
@@ -144,26 +151,45 @@ class FrameParser:
             self._scratch = memoryview(bytearray(SCRATCH_BYTES))
         return self._scratch
 
-    def received(self, nbytes: int) -> Iterator[Frame]:
+    def received(self, nbytes: int) -> Iterable[Frame]:
         """Take `nbytes` that were written to `buffer()`; yield the complete frames.
 
-        Exhaust the iterator before the next call. Raises `RemoteProtocolError`,
+        A tuple of one frame where that is all there is: anything else is to be exhausted before
+        the next call. Raises `RemoteProtocolError`,
         `VersionMismatch` or `PayloadTooBig`.
         """
         if self._body is None:
             # One copy of all that came: the frames in it are views of it.
-            return self._cut(bytes(self.buffer()[:nbytes]))
+            return self._frames(bytes(self.buffer()[:nbytes]))
         self._body_filled += nbytes
         return self._completed()
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+    def feed(self, data: bytes | memoryview) -> Iterable[Frame]:
         """Take bytes of the stream from elsewhere; yield the complete frames.
 
         Frames are views of `data` where that is `bytes`.
         """
         if self._body is None:
-            return self._cut(bytes(data))
+            return self._frames(bytes(data))
         return self._filled_up(memoryview(data))
+
+    def _frames(self, data: bytes) -> Iterable[Frame]:
+        """Yield the frames of the stream's next bytes: mostly they are one, and nothing else."""
+        if not self._rest and HEADER_BYTES <= len(data) < _ALIGNED:
+            lead, descriptor, round_, size = _AS_ONE.unpack_from(data)
+            start = HEADER_BYTES + descriptor
+            kind = self._allowed(lead, descriptor, size)
+            if kind is not None and start + size == len(data):
+                said = kind, round_, data[HEADER_BYTES:start], memoryview(data)[start:]
+                return (_new(Frame, said),)
+        return self._cut(data)
+
+    def _allowed(self, lead: bytes, descriptor: int, size: int) -> FrameKind | None:
+        """Return the kind of the frame with this header, None where it may not come now."""
+        kind = _KINDS.get(lead)
+        if kind is None or descriptor > MAX_DESCRIPTOR or size > self.limits.get(kind, -1):
+            return None
+        return kind
 
     def _filled_up(self, data: memoryview) -> Iterator[Frame]:
         """Yield the large frame under way, should `data` complete it, and the frames behind it."""
@@ -188,21 +214,15 @@ class FrameParser:
         at, filled = 0, len(data)
         view = memoryview(data)
         while filled - at >= HEADER_BYTES:
-            lead, number, flags, descriptor, round_, size = _AS_ONE.unpack_from(data, at)
-            limit = self.limits.get(number)
-            if (
-                lead != _LEAD
-                or flags
-                or limit is None
-                or size > limit
-                or descriptor > MAX_DESCRIPTOR
-            ):
-                raise _refusal(data, at, limit)
+            lead, descriptor, round_, size = _AS_ONE.unpack_from(data, at)
+            kind = self._allowed(lead, descriptor, size)
+            if kind is None:
+                raise _refusal(data, at, self.limits)
             start = at + HEADER_BYTES + descriptor
             end = start + size
             if filled < (end if end - at <= _DIRECT else start):
                 break
-            head = _KINDS[number], round_, data[at + HEADER_BYTES : start]
+            head = kind, round_, data[at + HEADER_BYTES : start]
             if end <= filled and size < _ALIGNED:
                 at = end
                 yield Frame(*head, view[start:end])
@@ -217,9 +237,10 @@ class FrameParser:
             self._rest = data[at:]
 
 
-def _refusal(data: bytes, at: int, limit: int | None) -> NetcompError:
-    """Return what is wrong with a header that cannot be taken; `limit` is its kind's."""
+def _refusal(data: bytes, at: int, limits: Mapping[FrameKind, int]) -> NetcompError:
+    """Return what is wrong with a header that may not come now."""
     magic, version, kind, flags, descriptor, _, body = _HEADER.unpack_from(data, at)
+    limit = limits.get(kind)
     if magic != _MAGIC:
         return RemoteProtocolError("these bytes are not netcomp's protocol")
     if version != VERSION:

@@ -15,7 +15,7 @@ import msgpack
 
 from netcomp.errors import LocalProtocolError, RemoteProtocolError
 from netcomp.roles import Kind, Message
-from netcomp.wire.frames import Frame, FrameKind, header
+from netcomp.wire.frames import HEADER_FORMAT, LEADS, Frame, FrameKind, header
 
 __all__ = [
     "MAX_CONTAINERS",
@@ -38,16 +38,21 @@ MAX_CONTAINERS: Final = 1 << 14
 """The most maps and arrays a document may hold: a byte announces one, 64 bytes keep it."""
 
 _BIN = struct.Struct(">BI")
+_ONE_PART = struct.Struct(f"{HEADER_FORMAT}3s{_BIN.format[1:]}")
+"""All that is in front of the part of a message of one: header, descriptor, `bin` header."""
+_new = tuple.__new__
 _NIL = 0xC0
 _BIN8, _BIN16, _BIN32 = 0xC4, 0xC5, 0xC6
 _ALIGN = 64
 _ALIGN_FROM = 1 << 16
 _JOIN_BELOW = 1 << 16
+_SHORT_BELOW = _JOIN_BELOW - _ONE_PART.size
 _LARGEST_BIN = 2**32 - 1
 _WIDTHS = {_BIN8: 1, _BIN16: 2, _BIN32: 4}
 _DESCRIPTORS = {
     bytes((0x92, kind, count)): (kind, count) for kind in Kind for count in range(MAX_PARTS + 1)
 }
+_OF_ONE_PART = {kind: bytes((0x92, kind, 1)) for kind in Kind}
 _LIMITS = {
     "max_array_len": 4096,
     "max_map_len": 4096,
@@ -127,6 +132,17 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
     Raises `LocalProtocolError` for more or larger parts than a frame may have, and for a part
     that is no flat view of bytes.
     """
+    if len(message.parts) == 1:
+        # Most are of one part, and many are short: all of it is packed at once.
+        part = message.parts[0]
+        size = part.nbytes
+        if size == len(part) and size < _SHORT_BELOW:
+            descriptor, lead = _OF_ONE_PART[message.kind], LEADS[kind]
+            body = _BIN.size + size
+            head = _ONE_PART.pack(lead, 3, round_, body, descriptor, _BIN32, size)
+            data = head + part
+            frame = kind, (data,), len(data), round_
+            return _new(Outgoing, frame)
     if len(message.parts) > MAX_PARTS:
         raise LocalProtocolError(f"{len(message.parts)} parts where {MAX_PARTS} are the most")
     pieces: list[bytes | memoryview] = []
@@ -167,10 +183,17 @@ def read_message(frame: Frame) -> Message:
     Raises `RemoteProtocolError` where descriptor and body do not fit together.
     """
     kind, count = _DESCRIPTORS.get(frame.descriptor) or _described(frame.descriptor)
-    parts = _walk(frame.body)
+    body = frame.body
+    size = body.nbytes - _BIN.size
+    if count == 1 and size >= 0 and _BIN.unpack_from(body) == (_BIN32, size):
+        # One part as this program writes it: there is nothing to walk.
+        parts: tuple[memoryview, ...] = (body[_BIN.size :],)
+    else:
+        parts = _walk(body)
     if type(count) is not int or count != len(parts):
         raise RemoteProtocolError(f"{len(parts)} parts where the descriptor says {count!r}")
-    return Message(kind, parts)
+    said = kind, parts, 0.0
+    return _new(Message, said)
 
 
 def _described(descriptor: bytes) -> tuple[Kind, Any]:

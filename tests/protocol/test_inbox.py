@@ -188,6 +188,23 @@ def test_what_is_heard_is_let_go():
         assert gone() is None
 
 
+def test_what_is_taken_gives_the_bits_of_a_mapping():
+    """Long messages of nobody else: the step is the same, in the memory of the first of them."""
+    n, d = 3, 1 << 18
+    plan = ALGORITHMS.get("gd").plan(chosen(step_size=None, values="f64"), d, n, smooth(1.0))
+    server, draw = ComposedServer(compose(plan)), Draw(1)
+    state = server.init(np.ones(d))
+    sent = np.random.default_rng(1).normal(size=(n, d))
+    messages = {i: Message(Kind.VALUE, (sent[i].view(np.uint8).data,)) for i in range(n)}
+    expected = server.model(server.aggregate(state, messages, draw)).copy()
+    hearing = server.hearing(state, draw)
+    for worker, message in messages.items():
+        hearing.take(worker, message)
+    actual = server.model(server.aggregate(state, hearing, draw))
+    assert expected.tobytes() == actual.tobytes()
+    assert np.shares_memory(actual, sent[0])
+
+
 def test_roles_that_only_know_mappings_get_one():
     """A role without `hearing`, and a subclass with an `aggregate` of its own."""
     role = Rota([[0, 1]])

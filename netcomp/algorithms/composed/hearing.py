@@ -34,6 +34,13 @@ class Hears:
 
         Raises `RemoteProtocolError` where it is not what the worker was to send.
         """
+        self._hear(worker, message, own=False)
+
+    def take(self, worker: int, message: Message) -> None:
+        """Hear a message of which nobody else has a view: its bytes may become the sum's."""
+        self._hear(worker, message, own=True)
+
+    def _hear(self, worker: int, message: Message, *, own: bool) -> None:
         parts, key = self._parts, self._parts.up_key(self._draw, worker)
         keys = [key]
         if message.kind is not Kind.FULL:
@@ -44,7 +51,7 @@ class Hears:
             )
         if keys:
             for one in zip(unpacked(message, len(keys)), keys, strict=True):
-                self._take(*one)
+                self._add(*one, own=own)
 
     def audience(self) -> Audience:
         """Return who was heard; raises `RemoteProtocolError` where only some spoke in full."""
@@ -60,7 +67,7 @@ class Hears:
         whole = self._kind is Kind.FULL
         return parts.workers if whole else parts.participation.speakers(parts.workers)
 
-    def _take(self, message: Message, key: Draw) -> None:
+    def _add(self, message: Message, key: Draw, *, own: bool) -> None:
         self._count += 1
         if self._kind is None:
             self._kind = message.kind
@@ -71,4 +78,4 @@ class Hears:
             up = self._parts.up
             how = up.plain if self._kind is Kind.FULL else up.compressor
             self._mean = Mean(self._kind, how, self._like, self._senders)
-        self._mean.hear(message, key)
+        self._mean.hear(message, key, own=own)
