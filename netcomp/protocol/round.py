@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -112,29 +113,31 @@ class Round:
     def accounts(self, ways: Ways) -> Accounts:
         """Return what each worker sent, received and spent, once the round has ended."""
         workers = sorted(self._up)
-        # Bits up and down; payload and wire bytes up, and down; when; what took how long. Sizes
-        # are exact as floats up to 2⁵³ bytes.
-        figures = np.array([self._figures(one) for one in workers]).reshape(-1, _FIGURES)
+        figures = self._figures(workers)
         accounts = Accounts.blank(self.number + 1, workers)
-        accounts.bits[:] = figures[:, :2]
-        accounts.counts[:] = figures[:, 2:6].reshape(-1, 2, 2)
-        arrived, elapsed = figures[:, 6], figures[:, 9]
+        accounts.bits[:] = figures[:, 3:8:4]
+        accounts.counts[:, 0] = figures[:, 4:6]
+        accounts.counts[:, 1] = figures[:, 8:]
+        elapsed, arrived = figures[:, 2], figures[:, 6]
         wall = self.ended - self.started
         # A worker's clock may run a little fast: nothing may exceed the wall time.
-        compute = np.minimum(figures[:, 7], wall)
-        compress = np.minimum(figures[:, 8], wall - compute)
+        compute = np.minimum(figures[:, 0], wall)
+        compress = np.minimum(figures[:, 1], wall - compute)
         left = wall - compute - compress
         travel = np.minimum(np.maximum(arrived - self.spoken - elapsed, 0.0), left)
-        down = travel * ways.share_of_down(workers, figures[:, 5:2:-2])
+        down = travel * ways.share_of_down(workers, figures[:, 9:4:-4])
         # As `Times` has them.
         shares = (compute, compress, travel - down, down, left - travel)
         for place, share in enumerate(shares):
             accounts.times[:, place] = share
         return accounts
 
-    def _figures(self, worker: int) -> tuple[float, ...]:
-        report = self._reports[worker]
-        down_bits, *down = self._down[worker]
-        *up, arrived = self._up[worker]
-        took = report.compute, report.compress, report.elapsed
-        return report.paper_bits, down_bits, *up, *down, arrived, *took
+    def _figures(self, workers: Sequence[int]) -> NDArray[np.float64]:
+        """Return a row of each worker: its report, what it sent and when, what it was sent.
+
+        Sizes are exact as floats up to 2⁵³ bytes.
+        """
+        reports, up, down = self._reports, self._up, self._down
+        rows = [(*reports[one], *up[one], *down[one]) for one in workers]
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, _FIGURES * len(rows))
+        return flat.reshape(-1, _FIGURES)
