@@ -67,7 +67,7 @@ class Chain(Compressor):
         else:
             kept = v.take(indices, mode="clip")  # all are in range: it is only faster
             with np.errstate(over="ignore"):
-                kept *= np.asarray(self.sparsifier.scale(v.size), dtype=v.dtype)
+                self.sparsifier.rescale(kept, indices, v.size)
         try:
             parts, values = self.quantizer.encode(kept, draw)
         except NotFinite as error:
@@ -147,8 +147,9 @@ class Chain(Compressor):
         zeta = self.zeta(d)
         if zeta is not None:
             return unbiased_to_b1(zeta)
+        # With a factor for each coordinate ⟨Q(y), x⟩ says nothing of ⟨Q(y), y⟩.
         written = self.quantizer.b1(self.sparsifier.most(d))
-        if written is None:
+        if written is None or self.sparsifier.varies:
             return None
         alpha, beta = written
         kept, scale = self.sparsifier.delta(d), self.sparsifier.scale(d)
@@ -160,7 +161,7 @@ class Chain(Compressor):
         if zeta is not None:
             return unbiased_to_b2(zeta)
         written = self.quantizer.b2(self.sparsifier.most(d))
-        if written is None:
+        if written is None or self.sparsifier.varies:
             return None
         gamma, beta = written
         kept, scale = self.sparsifier.delta(d), self.sparsifier.scale(d)

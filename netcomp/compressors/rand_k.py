@@ -1,6 +1,6 @@
-"""Random coordinates: k of d, each with a probability, one by its magnitude.
+"""Random coordinates: k of d, or one by its magnitude.
 
-Definitions and classes: Beznosikov et al. §2.2 (a)-(c), Lemmas 8 to 10.
+Definitions and classes: Beznosikov et al. §2.2 (a) and (c), Lemmas 8 to 10.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from netcomp.coding.floats import as_bytes
 from netcomp.compressors.count import Count
 from netcomp.compressors.sparsifiers import Indices, Sparsifier
-from netcomp.compressors.spelling import decimal
-from netcomp.draw import Draw, Purpose, Stream
-from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.draw import Draw, Purpose
+from netcomp.errors import RemoteProtocolError
 
-__all__ = ["Adaptive", "Bernoulli", "RandK", "bernoulli_indices"]
+__all__ = ["Adaptive", "RandK"]
 
 _CHUNK = 1 << 16
 
@@ -67,75 +66,6 @@ class RandK(Sparsifier):
 
     def delta(self, d: int) -> float | None:
         return None if self.scaled else self.k.value / d
-
-
-@dataclass(frozen=True)
-class Bernoulli(Sparsifier):
-    """Every coordinate with probability p, independently: B(p), B¹(p, 1), B²(p, 1).
-
-    Beznosikov et al. (9), Lemma 9 with q = p. With `scaled` the values are divided by p:
-    U(1/p − 1). No index travels: both ends draw the same from the sparsifier stream, so the
-    number of values varies.
-    """
-
-    p: float
-    scaled: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.p <= 1.0:
-            raise SpecError("bernoulli.p", f"{decimal(self.p)} is outside (0, 1]")
-
-    def __str__(self) -> str:
-        return f"bernoulli:p={self.p!r}{',scaled=yes' if self.scaled else ''}"
-
-    @property
-    def unbiased(self) -> bool:  # type: ignore[override]
-        return self.scaled or self.p == 1.0
-
-    def select(self, v: NDArray[Any], draw: Draw) -> Indices:
-        return self.derive((), v.size, draw)
-
-    def derive(self, parts: Sequence[memoryview], d: int, draw: Draw) -> Indices:
-        return bernoulli_indices(draw.stream(Purpose.SPARSIFIER), d, self.p)
-
-    def scale(self, d: int) -> float:
-        return 1.0 / self.p if self.scaled else 1.0
-
-    def most(self, d: int) -> int:
-        return d
-
-    def density(self, d: int) -> float:
-        return self.p * d
-
-    def omega(self, d: int) -> float | None:
-        return 1.0 / self.p - 1.0 if self.unbiased else None
-
-    def delta(self, d: int) -> float | None:
-        return None if self.scaled else self.p
-
-
-def bernoulli_indices(stream: Stream, d: int, p: float) -> Indices:
-    """Return the i < d that are kept with probability p each, increasing.
-
-    Recipe (docs/randomness.md): 2¹⁶p = T + f with T an integer and 0 ≤ f < 1. Each i takes
-    a 16-bit word u, the lowest quarter of a 64-bit word first, and is kept where u < T;
-    where u = T it is kept if a further uniform is below f, all u being drawn before the first
-    of these. Nothing is rounded but the uniforms' own 2⁻⁵³.
-    """
-    scaled = math.ldexp(p, 16)
-    threshold = math.floor(scaled)
-    if threshold == 1 << 16:
-        return np.arange(d, dtype=np.int64)
-    kept = np.empty(d, dtype=bool)
-    undecided: list[Indices] = []
-    for start in range(0, d, _CHUNK):
-        part = kept[start : start + _CHUNK]
-        words = stream.words64((part.size + 3) // 4).astype("<u8", copy=False).view("<u2")
-        np.less(words[: part.size], threshold, out=part)
-        undecided.append(np.flatnonzero(words[: part.size] == threshold) + start)
-    ties = np.concatenate(undecided)
-    kept[ties] = stream.uniforms(ties.size) < scaled - threshold
-    return np.flatnonzero(kept)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from netcomp.compressors.bernoulli import Bernoulli, Chances
 from netcomp.compressors.count import Count
 from netcomp.compressors.fcc import FastCompressed
 from netcomp.compressors.layers import Layers, Sizes
@@ -11,7 +12,7 @@ from netcomp.compressors.levels import Dithering, Norm, Qsgd
 from netcomp.compressors.notation import COMPRESSORS, Part
 from netcomp.compressors.perm_k import PermK
 from netcomp.compressors.quantizers import BFloat16, FloatFormat, Natural
-from netcomp.compressors.rand_k import Adaptive, Bernoulli, RandK
+from netcomp.compressors.rand_k import Adaptive, RandK
 from netcomp.compressors.readers import number, one_of, whole, yes_no
 from netcomp.compressors.rounding import Rounding, Steps
 from netcomp.compressors.sign import Sign
@@ -33,8 +34,8 @@ _SPARSIFIERS: Final = {
     ),
     "bernoulli": Part(
         Bernoulli,
-        "every coordinate with probability p; no indices sent",
-        (("p", number), ("scaled", yes_no)),
+        "every coordinate with a probability; no indices sent",
+        (("p", Chances.parse), ("scaled", yes_no)),
         optional=("scaled",),
     ),
     "perm-k": Part(

@@ -22,12 +22,14 @@ Indices = NDArray[np.int64]
 class Sparsifier(ABC):
     """Chooses coordinates and the factor their values are multiplied with.
 
-    Two kinds: an unbiased one keeps every coordinate with probability 1/`scale`, whatever
-    the vector is; any other only leaves out, with a factor of 1, and has a `delta`.
+    Two kinds: an unbiased one keeps every coordinate with probability one over its factor,
+    whatever the vector is; any other only leaves out, with a factor of 1, and has a `delta`.
     """
 
     unbiased: bool = True
     correlated: bool = False
+    varies: bool = False
+    """Whether the factor differs between coordinates; `scale` is the largest of them then."""
     index_parts: int = 0
     """Payload parts that carry indices: 0 where both ends derive them from the key."""
 
@@ -63,6 +65,11 @@ class Sparsifier(ABC):
     @abstractmethod
     def scale(self, d: int) -> float:
         """Return the factor of the kept values."""
+
+    def rescale(self, kept: NDArray[Any], indices: Indices, d: int) -> None:
+        """Multiply the values kept at `indices` by their factors, in place and their dtype."""
+        del indices
+        kept *= np.asarray(self.scale(d), dtype=kept.dtype)
 
     @abstractmethod
     def most(self, d: int) -> int:

@@ -108,14 +108,16 @@ def _partitioned(v: NDArray[Any], k: int) -> Indices:
     Zeros apart, because numpy's selection takes many times as long among so many equals, and
     gradients of sparse data are full of them.
     """
-    magnitudes = np.abs(v)
-    nonzero = int(np.count_nonzero(magnitudes))
+    nonzero = int(np.count_nonzero(v))
     if nonzero <= k:
-        chosen = magnitudes > 0
-        chosen[np.flatnonzero(magnitudes == 0)[: k - nonzero]] = True
+        chosen = v != 0
+        chosen[np.flatnonzero(v == 0)[: k - nonzero]] = True
         return np.flatnonzero(chosen)
-    if _ZEROS * nonzero <= (_ZEROS - 1) * v.size:
-        magnitudes = magnitudes[magnitudes > 0]
+    if _ZEROS * nonzero > (_ZEROS - 1) * v.size:
+        magnitudes = np.abs(v)
+    else:
+        magnitudes = v[v != 0]
+        np.abs(magnitudes, out=magnitudes)
     threshold = _kth(magnitudes, k)
     # Taken once more: a copy for the partition would be a vector's memory more, and as slow.
     del magnitudes

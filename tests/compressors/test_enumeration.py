@@ -10,8 +10,19 @@ from itertools import combinations, permutations, product
 import numpy as np
 import pytest
 
-from netcomp.compressors import Adaptive, Bernoulli, PermK, RandK, perm_k, rand_k, sketch
+from netcomp.compressors import (
+    Adaptive,
+    Bernoulli,
+    Chances,
+    PermK,
+    RandK,
+    bernoulli,
+    perm_k,
+    rand_k,
+    sketch,
+)
 from netcomp.draw import ALL, Draw, Purpose, Stream
+from netcomp.errors import SpecError
 from support.notations import ALL_TEXTS, key, resolved
 from support.recipe import PlainStream, plain_block
 
@@ -38,11 +49,11 @@ def outcomes(text, d, n, monkeypatch):
             monkeypatch.setattr(Stream, "distinct", lambda _s, _d, _k, kept=kept: np.array(kept))
             yield 1 / len(subsets)
     elif name == "bernoulli":
-        p = resolved(text, d, n).sparsifier.p
+        p = resolved(text, d, n).sparsifier.p.of(np.arange(d))
         for bits in product([False, True], repeat=d):
             kept = np.flatnonzero(bits)
-            monkeypatch.setattr(rand_k, "bernoulli_indices", lambda *_, kept=kept: kept)
-            yield p**kept.size * (1 - p) ** (d - kept.size)
+            monkeypatch.setattr(bernoulli, "bernoulli_indices", lambda *_, kept=kept: kept)
+            yield float(np.prod(np.where(bits, p, 1 - p)))
     elif text.startswith("perm-k:order=cyclic"):
         for turn in range(n):
             monkeypatch.setattr(perm_k, "_turn", lambda *_, turn=turn: turn)
@@ -177,6 +188,45 @@ def test_the_turn_is_the_published_recipe(n):
             assert plain_block(PlainStream(*parts), d, n, worker) == draw_perm
 
 
+@pytest.mark.parametrize("p", ["0.9/0.2/0.5/...", "0.25/1/0.125/0.5/0.75"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_bernoulli_with_a_probability_for_each(p, scaled, monkeypatch):
+    """E C(v)_i = v_i scaled, p_i v_i if not; the bound is attained at the least likely one."""
+    text, d = f"bernoulli:p={p}{',scaled=yes' if scaled else ''}+f64", 5
+    compressor = resolved(text, d, 1)
+    chances = np.array(
+        [float(p.split("/")[min(i, p.count("/") - p.count("..."))]) for i in range(d)]
+    )
+    least = int(np.argmin(chances))
+    q = chances[least]
+    for v in (np.array([3.0, -1.0, 2.0, 0.5, -4.0]), np.eye(d)[least]):
+        mean, _, error = moments(text, v, 1, monkeypatch)
+        np.testing.assert_allclose(mean, v if scaled else chances * v, rtol=1e-12, atol=1e-12)
+        each = 1 / chances - 1 if scaled else 1 - chances
+        np.testing.assert_allclose(error, each @ v**2 / (v @ v), rtol=1e-12)
+        bound = 1 / q - 1 if scaled else 1 - q
+        assert error <= bound * (1 + 1e-12)
+    np.testing.assert_allclose(error, bound, rtol=1e-12)
+    expected = (1 / q - 1, None) if scaled else (None, q)
+    assert expected == (compressor.omega(d), compressor.delta(d))
+    assert chances.sum() == pytest.approx(compressor.density(d))
+
+
+def test_one_factor_for_different_probabilities_is_noticed(monkeypatch):
+    """The mean is not the vector any more."""
+    text, v = "bernoulli:p=0.25/0.5/...,scaled=yes+f64", np.arange(1.0, 6.0)
+    monkeypatch.setattr(Bernoulli, "varies", False)
+    mean, _, _ = moments(text, v, 1, monkeypatch)
+    assert mean.tolist() == pytest.approx([1.0, 4.0, 6.0, 8.0, 10.0])
+
+
+def test_a_list_of_another_length_is_refused():
+    """Unless its last probability is repeated."""
+    with pytest.raises(SpecError, match=r"bernoulli\.p: 2 probabilities where d = 3"):
+        resolved("bernoulli:p=0.5/0.1", 3, 1)
+    assert 0.5 == resolved("bernoulli:p=0.5/0.1/...", 1, 1).density(1)
+
+
 class Quarters:
     """A stream whose 16-bit words are 0 … 65535 once each, and whose uniforms are given."""
 
@@ -196,28 +246,33 @@ class Quarters:
 @pytest.mark.parametrize("p", [1.0, 0.5, 0.3, 0.1, 1e-3, 1e-7, 2.0**-16, 1 - 2.0**-20])
 def test_bernoulli_keeps_with_probability_p_exactly(p):
     """Of all 16-bit words T are kept and one is undecided, with probability f: (T + f)/2¹⁶ = p."""
-    counts = [rand_k.bernoulli_indices(Quarters(u), 1 << 16, p).size for u in (0.0, 1 - 2.0**-53)]
+    chances = Chances((p,))
+    counts = [
+        bernoulli.bernoulli_indices(Quarters(u), 1 << 16, chances).size for u in (0.0, 1 - 2.0**-53)
+    ]
     threshold, fraction = divmod(p * 2**16, 1)
     assert [threshold + (fraction > 0), threshold] == counts
     for u, more in ((fraction, 0), (np.nextafter(fraction, 0), 1)):
         if fraction:
-            assert threshold + more == rand_k.bernoulli_indices(Quarters(u), 1 << 16, p).size
+            assert (
+                threshold + more == bernoulli.bernoulli_indices(Quarters(u), 1 << 16, chances).size
+            )
 
 
 @pytest.mark.parametrize("d", [1, 5, 70_001])
-@pytest.mark.parametrize("p", [0.3, 1e-5, 1.0])
+@pytest.mark.parametrize("p", [[0.3], [1e-5], [1.0], [0.3, 1.0, 1e-5, 0.7], [1.0, 0.3]])
 def test_bernoulli_is_the_published_recipe(d, p):
     """Quarters of words, then uniforms for the undecided, in plain integers."""
     plain = PlainStream(7, purpose=Purpose.SPARSIFIER)
-    threshold, fraction = divmod(p * 2**16, 1)
-    words = plain.words64((d + 3) // 4) if threshold < 2**16 else []
+    chances = [divmod((p + [p[-1]] * d)[i] * 2**16, 1) for i in range(d)]
+    words = plain.words64((d + 3) // 4)
     quarters = [word >> shift & 0xFFFF for word in words for shift in (0, 16, 32, 48)][:d]
-    ties = [i for i, u in enumerate(quarters) if u == threshold]
-    chosen = [i for i, u in zip(ties, plain.uniforms(len(ties)), strict=True) if u < fraction]
-    expected = sorted([i for i, u in enumerate(quarters) if u < threshold] + chosen)
-    if p == 1.0:
-        expected = list(range(d))
-    actual = rand_k.bernoulli_indices(Draw(7).stream(Purpose.SPARSIFIER), d, p)
+    ties = [i for i, u in enumerate(quarters) if u == chances[i][0]]
+    uniforms = plain.uniforms(len(ties))
+    chosen = [i for i, u in zip(ties, uniforms, strict=True) if u < chances[i][1]]
+    expected = sorted([i for i, u in enumerate(quarters) if u < chances[i][0]] + chosen)
+    asked = Chances(tuple(p), again=len(p) > 1)
+    actual = bernoulli.bernoulli_indices(Draw(7).stream(Purpose.SPARSIFIER), d, asked)
     assert expected == actual.tolist()
 
 

@@ -12,7 +12,12 @@ HEAVY = "NETCOMP_HEAVY" in os.environ
 # What a test writes for a name; without an entry the name alone, as long as that parses.
 EXAMPLES = {
     "rand-k": ["rand-k:25%", "rand-k:d/n", "rand-k:25%,scaled=no"],
-    "bernoulli": ["bernoulli:p=0.3", "bernoulli:p=0.3,scaled=yes"],
+    "bernoulli": [
+        "bernoulli:p=0.3",
+        "bernoulli:p=0.3,scaled=yes",
+        "bernoulli:p=1.0/0.2/0.5/...",
+        "bernoulli:p=1.0/0.2/0.5/...,scaled=yes",
+    ],
     "perm-k": ["perm-k", "perm-k:order=cyclic"],
     "top-k": ["top-k:25%", "top-k:d/n"],
     "natural": ["natural", "natural:coding=entropy"],
