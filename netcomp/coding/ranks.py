@@ -46,6 +46,11 @@ def _below(ways: int, p: int, i: int, *, taken: bool) -> tuple[int, int]:
     return (ways * i // p, i - 1) if taken else (ways * (p - i) // p, i)
 
 
+def _above(ways: int, p: int, i: int) -> int:
+    """Return C(p + 1, i) from C(p, i), p ≥ i − 1, likewise."""
+    return ways * (p + 1) // (p + 1 - i) if ways else 1
+
+
 def unrank(number: int, k: int, n: int) -> list[int]:
     """Return the k positions below `n` whose number is `number` < C(n, k)."""
     if k == 0:
@@ -81,7 +86,7 @@ def _estimated(number: int, k: int, n: int) -> list[int]:
         while ways > number:
             ways = ways * (p - i) // p
             p -= 1
-        while p < n - 1 and (above := math.comb(p + 1, i)) <= number:
+        while p < n - 1 and (above := _above(ways, p, i)) <= number:
             ways, p = above, p + 1
         number -= ways
         out.append(p)
