@@ -1,8 +1,8 @@
 """Measuring netcomp's compressors and coders: bytes through a real frame, speed, memory.
 
-encode is `compress`, which also makes what the receiver will decode; decode is `decode`, from
-the payload's bytes to a payload (sparse ones stay sparse, as the roles use them). Every
-encode gets a key of its own, so nothing is cached from one to the next.
+encode is `compress`, whose values are made when they are first asked for, and nobody asks;
+decode is `decode`, from the payload's bytes to a payload (sparse ones stay sparse, as the roles
+use them). Every encode gets a key of its own, so nothing is cached from one to the next.
 """
 
 from __future__ import annotations
