@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CACHE", "Peer", "answer_of", "ask", "failure"]
+__all__ = ["CACHE", "Conversation", "Peer", "answer_of", "ask", "conversing", "failure"]
 
 CACHE = Path(__file__).parent / ".peers"
 _INSTALLING = 1800.0
@@ -42,6 +43,48 @@ def ask(
     return answer_of(peer.name, done)
 
 
+class Conversation:
+    """A peer's script that answers a line of JSON with one, until it is left alone."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer, {"error"} where there is none; what is not JSON is a library's chat."""
+        assert self._process.stdin is not None  # noqa: S101 — both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+        for line in self._process.stdout:
+            with suppress(ValueError, TypeError):
+                return dict(json.loads(line))
+        return {"error": f"it ended with {self._process.wait()}"}
+
+
+@contextmanager
+def conversing(
+    peer: Peer, beginning: Mapping[str, Any], cache: Path = CACHE
+) -> Iterator[Conversation]:
+    """Start a peer's script in its environment, `beginning` its argument; raises as `_call`."""
+    python = _environment(peer, cache / peer.name)
+    words = [str(python), str(peer.script), json.dumps(beginning)]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=_surroundings(),
+    )
+    try:
+        yield Conversation(process)
+    finally:
+        process.kill()
+        with suppress(BrokenPipeError):
+            process.communicate()
+
+
 def _environment(peer: Peer, place: Path) -> Path:
     """Return the Python of the peer's environment, made anew if its requirements changed."""
     python = place / "bin" / "python"
@@ -63,9 +106,13 @@ def _call(*command: str | Path, patience: float) -> str:
         text=True,
         check=True,
         timeout=patience,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        env=_surroundings(),
     )
     return done.stdout
+
+
+def _surroundings() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
 
 def answer_of(name: str, printed: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.compressors import coders, goals, own, references, report, variance
+from benchmarks.compressors import coders, duels, goals, own, references, report, variance
 from benchmarks.compressors.cases import CASES, SEEN, Case
 from benchmarks.compressors.environments import PEERS, run
 from benchmarks.compressors.vectors import vectors
@@ -27,8 +27,9 @@ from benchmarks.machine import describe, folder
 
 SIZES = (10**4, 10**6, 10**7)
 QUICK = SIZES[:1]
-CACHE = Path(__file__).parent.parent / ".peers"
 _REPEAT = 5
+_DUELS = 7
+"""Turns of a goal and its peer."""
 _B2_DRAWS = 20
 
 
@@ -39,14 +40,16 @@ def measure(
 
     Not only at the end, because a run takes long and may be stopped.
     """
+    fought: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for d in sizes:
         with tempfile.TemporaryDirectory() as place:
-            files = []
-            for name, v in vectors(d):
+            files: list[dict[str, str]] = []
+            made = list(vectors(d))
+            for name, v in made:
                 seen = d <= SEEN or not files
                 for case in (case for case in cases if seen or not case.blind):
                     print(f"d = {d}, {name}: {case}", flush=True)
@@ -56,23 +59,27 @@ def measure(
                 np.save(files[-1]["path"], v, allow_pickle=False)
             for answer in _answers(files, repeat) if peers else ():
                 _sort(answer, theirs, versions, errors)
+            places = [(name, v, file["path"]) for (name, v), file in zip(made, files, strict=True)]
+            names, turns = [str(case) for case in cases], repeat if repeat == 1 else _DUELS
+            fought += duels.rows(places, names, turns, peers=peers)
         yield {
             "sizes": list(dict.fromkeys(row["d"] for row in rows)),
             "vectors": list(dict.fromkeys(row["vector"] for row in rows)),
             "rows": rows,
             "peers": theirs,
+            "duels": fought,
             "peer_versions": versions,
             "peer_errors": errors,
-            "verdicts": _verdicts(rows, theirs),
+            "verdicts": _verdicts(rows, fought),
         }
 
 
 def _verdicts(
-    rows: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]], fought: Sequence[Mapping[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
     return {
         "bytes": goals.byte_verdicts(rows),
-        "speed": goals.speed_verdicts(rows, theirs),
+        "speed": goals.speed_verdicts(rows, fought),
         "decoding": goals.decoding_verdicts(rows),
         "memory": goals.memory_verdicts(rows),
     }
@@ -81,7 +88,7 @@ def _verdicts(
 def _answers(files: Sequence[Mapping[str, str]], repeat: int) -> Iterator[dict[str, Any]]:
     for peer in PEERS:
         print(f"peer {peer.name}", flush=True)
-        yield run(peer, files, repeat, CACHE)
+        yield run(peer, files, repeat)
 
 
 def _sort(

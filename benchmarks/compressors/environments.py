@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environments import Peer, ask
+from benchmarks.environments import Conversation, Peer, ask, conversing
 
-__all__ = ["PEERS", "run"]
+__all__ = ["CACHE", "PEERS", "run", "turns"]
+
+CACHE = Path(__file__).parent.parent / ".peers"
 
 _SCRIPTS = Path(__file__).parent / "peers"
 
@@ -27,8 +30,11 @@ PEERS = (
 )
 
 
-def run(
-    peer: Peer, vectors: Sequence[Mapping[str, str]], repeat: int, cache: Path
-) -> dict[str, Any]:
+def run(peer: Peer, vectors: Sequence[Mapping[str, str]], repeat: int) -> dict[str, Any]:
     """Return a peer's answer about `vectors`, which are {"name", "path"}."""
-    return ask(peer, {"repeat": repeat, "vectors": list(vectors)}, cache)
+    return ask(peer, {"repeat": repeat, "vectors": list(vectors)}, CACHE)
+
+
+def turns(peer: Peer, least: float) -> AbstractContextManager[Conversation]:
+    """Return a conversation with a peer, who answers {"path", "codec"} with {"seconds"}."""
+    return conversing(peer, {"least": least}, CACHE)

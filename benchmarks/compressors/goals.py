@@ -1,19 +1,21 @@
 """The goals for bytes, speed and memory: limit, figure, goal and verdict of each.
 
 A verdict is "holds", "within the gate" (speeds only: at least 0.8 of the goal, since times
-are noisy), "does not hold" or "not measured". Ours over a peer's is the quotient of the seconds
-of both, measured in one run; not of their shares of a copy, since a copy of some megabytes takes
-two times as long in one process as in another.
+are noisy), "does not hold" or "not measured". Ours over a peer's is the median of the quotients
+of the seconds of both, taken turn by turn (`duels.py`); not of their shares of a copy, since a
+copy of some megabytes takes two times as long in one process as in another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 __all__ = [
     "SPEED",
+    "SpeedGoal",
     "byte_verdicts",
     "decoding_verdicts",
     "memory_verdicts",
@@ -134,7 +136,7 @@ def memory_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class _SpeedGoal:
+class SpeedGoal:
     """`compressor` encodes at least `factors[d]` times as fast as `peer`'s `codec`.
 
     Without a peer the factor is a share of the array copy's speed.
@@ -149,35 +151,37 @@ class _SpeedGoal:
 _LARGE, _MIDDLE = 10**7, 10**6
 
 SPEED = (
-    _SpeedGoal("top-k:1%", {_LARGE: 3.0, _MIDDLE: 2.0}, "numpy", "argpartition 1%"),
-    _SpeedGoal("top-k:1%", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "topk 1%"),
-    _SpeedGoal("rand-k:1%", {_LARGE: 50.0}, "numpy", "permutation"),
-    _SpeedGoal("perm-k, n=10", {_LARGE: 20.0}, "numpy", "permutation"),
-    _SpeedGoal("perm-k, n=100", {_LARGE: 100.0}, "numpy", "permutation"),
-    _SpeedGoal("perm-k, n=1000", {_LARGE: 100.0}, "numpy", "permutation"),
-    _SpeedGoal("natural", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "plain natural"),
-    _SpeedGoal("ternary", {_LARGE: 8.0, _MIDDLE: 3.0}, "torch", "plain ternary"),
-    _SpeedGoal("qsgd:s=1", {_LARGE: 5.0}, "numpy", "dense qsgd s=1"),
-    _SpeedGoal("qsgd:s=1", {_LARGE: 20.0}, "torch", "plain qsgd s=1"),
-    _SpeedGoal("sign", {_LARGE: 0.7}),
+    SpeedGoal("top-k:1%", {_LARGE: 3.0, _MIDDLE: 2.0}, "numpy", "argpartition 1%"),
+    SpeedGoal("top-k:1%", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "topk 1%"),
+    SpeedGoal("rand-k:1%", {_LARGE: 50.0}, "numpy", "permutation"),
+    SpeedGoal("perm-k, n=10", {_LARGE: 20.0}, "numpy", "permutation"),
+    SpeedGoal("perm-k, n=100", {_LARGE: 100.0}, "numpy", "permutation"),
+    SpeedGoal("perm-k, n=1000", {_LARGE: 100.0}, "numpy", "permutation"),
+    SpeedGoal("natural", {_LARGE: 15.0, _MIDDLE: 8.0}, "torch", "plain natural"),
+    SpeedGoal("ternary", {_LARGE: 8.0, _MIDDLE: 3.0}, "torch", "plain ternary"),
+    SpeedGoal("qsgd:s=1", {_LARGE: 5.0}, "numpy", "dense qsgd s=1"),
+    SpeedGoal("qsgd:s=1", {_LARGE: 20.0}, "torch", "plain qsgd s=1"),
+    SpeedGoal("sign", {_LARGE: 0.7}),
 )
 """docs/performance.md; one dimension where only that has a goal."""
 
 
-def speed_verdicts(rows: Sequence[Row], peers: Sequence[Row]) -> list[dict[str, Any]]:
+def speed_verdicts(rows: Sequence[Row], duels: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the verdicts of `SPEED`, one a dimension and vector.
 
-    `peers` are rows with "peer" and "codec" besides; one that was not measured has no
-    "encode_seconds".
+    `duels` are the turns of those with a peer: {"compressor", "peer", "codec", "vector", "d"},
+    and {"ours", "theirs"} in seconds, which are missing where nothing could be measured.
     """
-    own = {(row["compressor"], row["vector"], row["d"]): row for row in rows}
-    theirs = {(row["peer"], row["codec"], row["vector"], row["d"]): row for row in peers}
+    fought = {
+        tuple(duel[key] for key in ("compressor", "peer", "codec", "vector", "d")): duel
+        for duel in duels
+    }
     verdicts = []
     for goal in SPEED:
-        for (name, vector, d), row in own.items():
-            if name == goal.compressor and d in goal.factors:
-                peer = theirs.get((goal.peer, goal.codec, vector, d), {})
-                verdicts.append(_speed(goal, row, peer))
+        for row in rows:
+            if row["compressor"] == goal.compressor and row["d"] in goal.factors:
+                key = (goal.compressor, goal.peer, goal.codec, row["vector"], row["d"])
+                verdicts.append(_speed(goal, row, fought.get(key, {})))
     return verdicts
 
 
@@ -189,14 +193,21 @@ def decoding_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _speed(goal: _SpeedGoal, row: Row, peer: Row) -> dict[str, Any]:
-    named = "an array copy" if goal.peer is None else f"{goal.peer}'s {goal.codec}"
-    ours, theirs = row["encode_seconds"], peer.get("encode_seconds")
-    figure = theirs / ours if theirs else None
+def _speed(goal: SpeedGoal, row: Row, duel: Row) -> dict[str, Any]:
     if goal.peer is None:
-        figure, theirs = row["encode_ratio"], row["copy_seconds"]
-    judged = _judged(f"encode over {named}", row, figure, goal.factors[row["d"]])
-    return judged | {"peer_seconds": theirs, "our_seconds": ours}
+        judged = _judged(
+            "encode over an array copy", row, row["encode_ratio"], goal.factors[row["d"]]
+        )
+        return judged | {"peer_seconds": row["copy_seconds"], "our_seconds": row["encode_seconds"]}
+    ours, theirs = duel.get("ours"), duel.get("theirs")
+    figure = None
+    if ours and theirs:
+        figure = median(long / short for long, short in zip(theirs, ours, strict=True))
+    text = f"encode over {goal.peer}'s {goal.codec}"
+    return _judged(text, row, figure, goal.factors[row["d"]]) | {
+        "peer_seconds": median(theirs) if theirs else None,
+        "our_seconds": median(ours) if ours else None,
+    }
 
 
 def _judged(text: str, row: Row, figure: float | None, wanted: float) -> dict[str, Any]:

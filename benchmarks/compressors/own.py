@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from netcomp.wire.messages import VECTOR_OVERHEAD, read_message, vector_message
 
 __all__ = [
     "byte_figures",
+    "encoder",
     "keys",
     "peak_ratio",
     "row",
@@ -51,12 +52,7 @@ def keys() -> Iterator[Draw]:
 
 def row(case: Case, name: str, v: Vector, repeat: int) -> dict[str, Any]:
     """Return all figures of one compressor on the vector called `name`; bits are a value's."""
-    compressor = parse_compressor(case.notation).resolve(v.size, case.workers)
-    draws = keys()
-
-    def encode() -> tuple[Payload, Draw]:
-        draw = next(draws)
-        return compressor.compress(v, draw), draw
+    compressor, encode = encoder(case, v)
 
     def decode(sent: tuple[Payload, Draw]) -> Payload:
         payload, draw = sent
@@ -66,6 +62,18 @@ def row(case: Case, name: str, v: Vector, repeat: int) -> dict[str, Any]:
     times = measure(v, encode, decode, repeat)
     figures = byte_figures(compressor, v, _MANY if v.size <= _SMALL else _FEW)
     return head | times | {"peak_ratio": peak_ratio(compressor, v)} | figures
+
+
+def encoder(case: Case, v: Vector) -> tuple[Compressor, Callable[[], tuple[Payload, Draw]]]:
+    """Return a case's compressor, and what compresses v with another key at every call."""
+    compressor = parse_compressor(case.notation).resolve(v.size, case.workers)
+    draws = keys()
+
+    def encode() -> tuple[Payload, Draw]:
+        draw = next(draws)
+        return compressor.compress(v, draw), draw
+
+    return compressor, encode
 
 
 def byte_figures(compressor: Compressor, v: Vector, draws: int) -> dict[str, Any]:

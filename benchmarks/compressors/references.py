@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.compressors.peers.timing import measure
 from netcomp.compressors.top_k import largest_indices
 
-__all__ = ["rows"]
+__all__ = ["rows", "work"]
 
 _SHARE = 100
 
@@ -28,10 +28,16 @@ def rows(name: str, v: NDArray[np.float32], repeat: int) -> list[dict[str, Any]]
             "codec": codec,
             "vector": name,
             "d": v.size,
-            **measure(v, work, None, repeat),
+            **measure(v, timed, None, repeat),
         }
-        for peer, codec, work in _works(v)
+        for peer, codec, timed in _works(v)
     ]
+
+
+def work(codec: str, v: NDArray[np.float32]) -> Callable[[], Any]:
+    """Return the reference of that name on a vector."""
+    (found,) = (one for _, name, one in _works(v) if name == codec)
+    return found
 
 
 def _works(v: NDArray[np.float32]) -> Iterator[tuple[str, str, Callable[[], Any]]]:

@@ -33,7 +33,7 @@ NATURAL_LIMIT: Final = 2.0**127
 """Magnitudes from here on could round up to infinity and are refused."""
 
 _CHUNK = 1 << 16
-_LONG = 1 << 17
+_LONG = 1 << 18
 """Of values where scratch memory is little; so long that calls cost nothing beside the work."""
 
 _MANTISSA_BITS = np.uint32(23)
@@ -100,7 +100,7 @@ def natural_encode(
         words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False).view(np.uint8)
         if loop(few, words[: few.size], rounded, undecided) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
-        at = np.flatnonzero(undecided)
+        at = undecided.nonzero()[0]
         rest = few.take(at) & _REST
         rounded[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
         np.signbit(values[part], out=flags[: few.size])

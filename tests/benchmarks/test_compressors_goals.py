@@ -8,7 +8,7 @@ from benchmarks.compressors import __main__ as benchmark
 from benchmarks.compressors import goals, own
 from benchmarks.compressors.cases import CASES
 from benchmarks.compressors.environments import PEERS
-from support.measured import peer_row, row_of
+from support.measured import duel_row, row_of
 
 
 def byte_verdicts(**changed):
@@ -66,22 +66,35 @@ def test_memory_is_judged_at_three_vectors():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "verdict"),
-    [(0.05, "holds"), (0.04, "within the gate"), (0.03, "does not hold"), (None, "not measured")],
+    ("theirs", "verdict"),
+    [
+        ([0.05], "holds"),
+        ([0.04], "within the gate"),
+        ([0.03], "does not hold"),
+        ([0.03, 0.06, 9.0], "holds"),
+        ([0.03, 0.04, 9.0], "within the gate"),
+        ([], "not measured"),
+    ],
 )
-def test_a_speed_goal_is_a_quotient_of_seconds(seconds, verdict):
+def test_a_speed_goal_is_the_median_over_the_turns_of_a_quotient_of_seconds(theirs, verdict):
     """Ours are 10 ms and the goal is five times the peer's speed; the gate is four times."""
-    judged = goals.speed_verdicts([row_of()], [peer_row(seconds)])
+    judged = goals.speed_verdicts([row_of()], [duel_row(*theirs)])
     own = [v for v in judged if "dense" in v["goal"]]
     assert [verdict] == [v["verdict"] for v in own]
     assert (5.0, 4.0) == (own[0]["allowed"], own[0]["gate"])
 
 
-def test_a_codec_that_failed_and_one_of_another_vector_are_not_measured():
-    failed = {**peer_row(0.1), "error": "no"}
-    del failed["encode_seconds"]
-    for peers in ([], [failed], [peer_row(0.1, vector="laplace")]):
-        verdicts = [v["verdict"] for v in goals.speed_verdicts([row_of()], peers)]
+def test_each_turns_quotient_is_of_that_turn():
+    """A moment in which everything takes ten times as long changes nothing."""
+    duel = duel_row(0.06, 0.6, 0.06, ours=None) | {"ours": [0.01, 0.1, 0.01]}
+    (judged,) = (v for v in goals.speed_verdicts([row_of()], [duel]) if "dense" in v["goal"])
+    assert pytest.approx(6.0) == judged["figure"]
+
+
+def test_a_duel_of_another_vector_or_peer_is_none_of_this_goal():
+    for other in ({"vector": "laplace"}, {"codec": "argpartition 1%"}, {"d": 10**6}):
+        duels = [duel_row(0.1, **other)]
+        verdicts = [v["verdict"] for v in goals.speed_verdicts([row_of()], duels)]
         assert ["not measured"] * 2 == verdicts
 
 

@@ -11,7 +11,7 @@ from benchmarks.compressors import goals, report
 from benchmarks.compressors.cases import CASES
 from benchmarks.compressors.environments import PEERS
 from benchmarks.compressors.vectors import BUILT_IN
-from support.measured import gaussian, peer_row, row_of
+from support.measured import duel_row, gaussian, row_of
 
 
 def test_a_table_shows_the_worst_of_a_group_and_its_verdict():
@@ -33,8 +33,8 @@ def test_a_table_shows_the_worst_of_a_group_and_its_verdict():
 
 def test_of_speeds_the_smallest_is_the_worst_and_one_not_measured_is_told():
     rows = [row_of(), row_of(vector="laplace"), row_of(vector="third")]
-    peers = [peer_row(0.1), peer_row(0.05, vector="laplace")]
-    judged = [v for v in goals.speed_verdicts(rows, peers) if "dense" in v["goal"]]
+    duels = [duel_row(0.1), duel_row(0.05, vector="laplace")]
+    judged = [v for v in goals.speed_verdicts(rows, duels) if "dense" in v["goal"]]
     _, table = report.pivot(judged, ("compressor",), "vector", ("peer_seconds",))
     assert [["qsgd:s=1", "10", "5", "–", "0.05", "5", "not measured"]] == table
     _, table = report.pivot(judged[:2], ("compressor",), "vector")

@@ -31,6 +31,9 @@ def row_of(**changed):
     return row | changed
 
 
-def peer_row(seconds, **changed):
-    row = {"peer": "numpy", "codec": "dense qsgd s=1", "vector": "gaussian", "d": 10**7}
-    return row | {"encode_seconds": seconds} | changed
+def duel_row(*theirs, ours=0.01, **changed):
+    """A goal of qsgd beside numpy's, a turn for each of `theirs`; none could be measured of none."""
+    row = {"compressor": "qsgd:s=1", "peer": "numpy", "codec": "dense qsgd s=1"}
+    row |= {"vector": "gaussian", "d": 10**7}
+    turns = {"theirs": list(theirs), "ours": [ours] * len(theirs)} if theirs else {"error": "no"}
+    return row | turns | changed

@@ -5,7 +5,7 @@ they are what a clock on the wall would show if nobody else used the machine, an
 Works take turns: in every turn each is timed once, the plain array copy among them, so that a
 slow moment (others in the cache, a lower clock rate) hits them all. A ratio is the median over
 the turns of copy/work, both of one turn. A work shorter than a millisecond is repeated within
-its turn.
+its turn. Where another process has the other work, it is asked for a turn at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Codec", "main", "measure", "race"]
+__all__ = ["Codec", "Turns", "main", "measure", "race"]
 
 Codec = tuple[str, Callable[[], Any], Callable[[Any], Any], Callable[[Any], int]]
 """A name, encode() → data, decode(data) → values or None, and the bytes of data."""
@@ -31,20 +31,30 @@ _LEAST = 1e-3
 
 def race(works: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, list[float]]:
     """Return each work's seconds a call in every one of `repeat` turns."""
-    calls = {name: _calls(work) for name, work in works.items()}
+    turns = {name: Turns(work) for name, work in works.items()}
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeat):
-        for name, work in works.items():
-            times[name].append(_seconds(work, calls[name]))
+        for name, work in turns.items():
+            times[name].append(work.seconds())
     return times
 
 
-def _calls(work: Callable[[], Any]) -> int:
-    """Return how many calls make a sample; short works are warmed up, long ones do not care."""
-    once = _seconds(work, 1)
-    if once < _LEAST:
+class Turns:
+    """One work, timed a turn at a time; short works are warmed up, long ones do not care.
+
+    A turn takes `least` seconds, or one call where that takes longer.
+    """
+
+    def __init__(self, work: Callable[[], Any], least: float = _LEAST) -> None:
+        self._work = work
         once = _seconds(work, 1)
-    return max(1, int(_LEAST / max(once, 1e-9)))
+        if once < least:
+            once = _seconds(work, 1)
+        self._calls = max(1, int(least / max(once, 1e-9)))
+
+    def seconds(self) -> float:
+        """Return the seconds of a call in one turn more."""
+        return _seconds(self._work, self._calls)
 
 
 def _seconds(work: Callable[[], Any], calls: int) -> float:
@@ -79,9 +89,13 @@ def main(codecs: Callable[[Any], Iterable[Codec]], versions: Mapping[str, str]) 
     """Measure what `codecs` makes of each vector the first argument names; print JSON.
 
     The argument is {"repeat": turns, "vectors": [{"name", "path"}, …]}, the paths those of
-    .npy files. A codec that fails is a row with the last line of its "error".
+    .npy files. A codec that fails is a row with the last line of its "error". With {"least":
+    seconds} in its place, `_converse` instead.
     """
     asked = json.loads(sys.argv[1])
+    if "least" in asked:
+        _converse(codecs, asked["least"])
+        return
     rows = []
     for vector in asked["vectors"]:
         values = np.load(vector["path"], allow_pickle=False)
@@ -89,6 +103,30 @@ def main(codecs: Callable[[Any], Iterable[Codec]], versions: Mapping[str, str]) 
             head = {"codec": codec[0], "vector": vector["name"], "d": int(values.size)}
             rows.append(head | _row(values, codec, asked["repeat"]))
     print(json.dumps({"versions": dict(versions), "rows": rows}))
+
+
+def _converse(codecs: Callable[[Any], Iterable[Codec]], least: float) -> None:
+    """Answer each line of {"path", "codec"}, of a vector and a codec, with {"seconds"} of a turn.
+
+    A line about the same as the line before it is one turn more of the same work. What fails is
+    answered with {"error"}.
+    """
+    last, turns = "", None
+    for line in sys.stdin:
+        try:
+            if line != last or turns is None:
+                asked = json.loads(line)
+                values = np.load(asked["path"], allow_pickle=False)
+                (encode,) = (one[1] for one in codecs(values) if one[0] == asked["codec"])
+                last, turns = line, Turns(encode, least)
+            answer: dict[str, Any] = {"seconds": turns.seconds()}
+        except Exception as error:  # noqa: BLE001 — a peer may fail in any way, and is to be named
+            answer = {"error": _last_line(error)}
+        print(json.dumps(answer), flush=True)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
 def _row(values: Any, codec: Codec, repeat: int) -> dict[str, Any]:
@@ -99,7 +137,7 @@ def _row(values: Any, codec: Codec, repeat: int) -> dict[str, Any]:
         row["bits"] = 8 * nbytes(data) / values.size
         row["error_share"] = _error_share(values, decode(data))
     except Exception as error:  # noqa: BLE001 — a peer may fail in any way, and is to be named
-        return {"error": (str(error).strip() or type(error).__name__).splitlines()[-1]}
+        return {"error": _last_line(error)}
     return row
 
 
