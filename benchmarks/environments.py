@@ -50,7 +50,7 @@ class Conversation:
         self._process = process
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer, {"error"} where there is none; what is not JSON is a library's chat."""
+        """Return the answer, or {"error"}; what a library prints besides is no JSON."""
         assert self._process.stdin is not None  # noqa: S101 — both are pipes
         assert self._process.stdout is not None  # noqa: S101
         with suppress(BrokenPipeError):

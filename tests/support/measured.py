@@ -32,7 +32,7 @@ def row_of(**changed):
 
 
 def duel_row(*theirs, ours=0.01, **changed):
-    """A goal of qsgd beside numpy's, a turn for each of `theirs`; none could be measured of none."""
+    """Return the turns of qsgd's goal beside numpy's codec: an error where there are none."""
     row = {"compressor": "qsgd:s=1", "peer": "numpy", "codec": "dense qsgd s=1"}
     row |= {"vector": "gaussian", "d": 10**7}
     turns = {"theirs": list(theirs), "ours": [ours] * len(theirs)} if theirs else {"error": "no"}
