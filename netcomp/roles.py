@@ -12,10 +12,10 @@ seen by nobody else, may be written by who takes them (`Hearing`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from netcomp.draw import Draw, Purpose
 __all__ = [
     "Array",
     "Batch",
+    "Chorus",
     "FoldingRole",
     "Hearing",
     "Kind",
@@ -73,6 +74,46 @@ class Message(NamedTuple):
     def payload_bytes(self) -> int:
         """Bytes of the encoded vectors, without any header."""
         return sum(part.nbytes for part in self.parts)
+
+
+class Chorus(Sequence[Message]):
+    """Messages that are alike but for their contents: of one kind, their parts of one length each.
+
+    They are made when somebody asks for them. `reads` hold their bytes, each in the places
+    `where`, a slice a part.
+    """
+
+    __slots__ = ("_reads", "_where", "kind")
+
+    def __init__(self, kind: Kind, reads: Sequence[bytes], where: Sequence[slice]) -> None:
+        self.kind = kind
+        self._reads = reads
+        self._where = where
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes of each part of a message."""
+        return tuple([part.stop - part.start for part in self._where])
+
+    def joined(self, part: int) -> bytes:
+        """Return a part of all messages, one behind the other."""
+        where = self._where[part]
+        return b"".join([read[where] for read in self._reads])
+
+    def __len__(self) -> int:
+        return len(self._reads)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Chorus: ...
+
+    def __getitem__(self, index: int | slice) -> Message | Chorus:
+        if isinstance(index, slice):
+            return Chorus(self.kind, self._reads[index], self._where)
+        view = memoryview(self._reads[index])
+        return Message(self.kind, tuple([view[part] for part in self._where]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +195,8 @@ class ServerRole(Protocol):
 class Hearing(Protocol):
     """One round's uplinks on their way into a server's state.
 
-    It may have a `take` like `hear`, for messages of which nobody else has a view: their bytes
-    it may write to.
+    It may have `take(workers, messages)` besides, for what some workers in a row said: messages
+    of which nobody else has a view, so that it may write to their bytes. Mostly a `Chorus`.
     """
 
     def hear(self, worker: int, message: Message) -> None:

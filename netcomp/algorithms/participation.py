@@ -35,6 +35,8 @@ class Participation(ABC):
     """Who takes part in a round of n workers."""
 
     name: ClassVar[str]
+    once: ClassVar[bool] = True
+    """Whether who speaks says one message, with the worker's own key."""
 
     def __str__(self) -> str:
         return spelled(self.name, self)
@@ -75,6 +77,7 @@ class Uniform(Participation):
     """r draws with replacement (MARINA Alg. 4 l. 5)."""
 
     name: ClassVar[str] = "uniform"
+    once: ClassVar[bool] = False
     r: int
 
     def __post_init__(self) -> None:

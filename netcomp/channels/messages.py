@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from netcomp.channels.audience import Audience, Mean
+from netcomp.channels.audience import Audience
+from netcomp.channels.mean import Mean
 from netcomp.compressors import All, Chain, Compressor, FloatFormat, Payload
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
 from netcomp.roles import Array, Kind, Message
 
 __all__ = ["after", "exactly", "mean_of", "opened", "scaled", "speak"]
+
+_new = tuple.__new__
+"""A named tuple of its values, without the function in between."""
 
 
 def exactly(vector: Array, key: Draw) -> Payload:
@@ -41,7 +45,8 @@ def _exact(itemsize: int) -> Compressor:
 
 def speak(kind: Kind, payload: Payload) -> Message:
     """Return the message that carries a payload."""
-    return Message(kind, payload.parts, payload.paper_bits)
+    said = kind, payload.parts, payload.paper_bits
+    return _new(Message, said)
 
 
 def mean_of(audience: Audience, kind: Kind, compressor: Compressor, like: Array) -> Array:

@@ -45,6 +45,8 @@ _HALF = np.uint32(16)
 
 def as_bytes(array: NDArray[Any]) -> memoryview:
     """Return the bytes of a one-dimensional array, without a copy where it is contiguous."""
+    if array.size and array.flags.c_contiguous:
+        return array.data.cast("B")
     return np.ascontiguousarray(array).view(np.uint8).data
 
 

@@ -26,6 +26,7 @@ from netcomp.compressors.classes import (
 from netcomp.compressors.spelling import spelled
 from netcomp.draw import ALL, Draw
 from netcomp.errors import NotFinite
+from netcomp.roles import Message
 
 __all__ = [
     "MAX_PARTS",
@@ -140,6 +141,22 @@ class Compressor(ABC):
         Raises `RemoteProtocolError` where the bytes cannot be such a payload.
         """
 
+    def add_all(
+        self,
+        out: NDArray[Any],
+        messages: Sequence[Message],
+        key: Callable[[int], Draw],
+        weight: float = 1.0,
+    ) -> None:
+        """Decode what messages carry and add `weight` times each to `out`, in their order.
+
+        `key` gives the key a message's sender drew from, by its place. The bits are those of
+        `decode` and `Payload.add_to`, one after the other. Raises as `decode`; `out` then holds
+        some of them.
+        """
+        for place, message in enumerate(messages):
+            self.decode(message.parts, out.size, key(place)).add_to(out, weight)
+
     @abstractmethod
     def max_bytes(self, d: int) -> int:
         """Return the largest payload in bytes."""
@@ -236,8 +253,8 @@ def all_finite(values: NDArray[Any]) -> bool:
     """
     # Sums in half precision overflow soon; of few values the detail is cheaper than a sum.
     if values.itemsize < 4 or values.size <= _ROW:  # noqa: PLR2004 — of half precision
-        # `all` goes a long way round through Python.
-        return int(np.count_nonzero(np.isfinite(values))) == values.size
+        # `all` goes a long way round through Python; a search for a byte does not.
+        return bool(np.isfinite(values).tobytes().find(0) < 0)
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(_telltale(values)) or np.isfinite(values).all())
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,17 @@ from netcomp.compressors.base import (
     require_finite,
 )
 from netcomp.compressors.classes import b2_scaled_to_b3, unbiased_to_b1, unbiased_to_b2
+from netcomp.compressors.norms import Values
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.sparsifiers import All, Sparsifier
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, RemoteProtocolError
+from netcomp.roles import Chorus, Message
 
 __all__ = ["Chain"]
+
+_TOGETHER: Final = 1 << 16
+"""Bytes of payloads decoded at once: so few that they stay in the cache, and in memory at hand."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,13 @@ class Chain(Compressor):
     sparsifier: Sparsifier
     quantizer: Quantizer
 
+    @cached_property
+    def _whole(self) -> bool:
+        """Whether every coordinate is kept, and nothing is to be said of indices."""
+        return isinstance(self.sparsifier, All)
+
     def __str__(self) -> str:
-        if isinstance(self.sparsifier, All):
+        if self._whole:
             plain = self.quantizer == FloatFormat()
             return "identity" if plain else str(self.quantizer)
         return f"{self.sparsifier}+{self.quantizer}"
@@ -58,9 +68,11 @@ class Chain(Compressor):
         return replace(self, sparsifier=self.sparsifier.resolve(d, n))
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
-        if not isinstance(self.sparsifier, All):
-            # The quantizer sees the kept values only, but a NaN anywhere must be told.
-            require_finite(v, draw)
+        if self._whole:
+            parts, values = self.quantizer.encode(v, draw)
+            return Payload(v.size, None, values, parts, self.quantizer.bits(v.size))
+        # The quantizer sees the kept values only, but a NaN anywhere must be told.
+        require_finite(v, draw)
         indices = self.sparsifier.select(v, draw)
         if indices is None:
             kept = v
@@ -88,6 +100,35 @@ class Chain(Compressor):
         if not (self.quantizer.decodes_finite or all_finite(values)):
             raise RemoteProtocolError(f"a payload of {self} with a value that is not finite")
         return self._payload(d, indices, values, tuple(parts), kept)
+
+    def add_all(
+        self,
+        out: NDArray[Any],
+        messages: Sequence[Message],
+        key: Callable[[int], Draw],
+        weight: float = 1.0,
+    ) -> None:
+        size = max(1, self.quantizer.max_bytes(out.size))
+        if not (self._whole and isinstance(messages, Chorus)) or 2 * size > _TOGETHER:
+            super().add_all(out, messages, key, weight)
+            return
+        count = _TOGETHER // size
+        for start in range(0, len(messages), count):
+            rows = self._rows(messages[start : start + count], out.size)
+            if rows is None:
+                # One after the other: one of them may be refused, with its own error.
+                super().add_all(out, messages[start:], _from(key, start), weight)
+                return
+            # Row by row: a sum over the rows might go in another order.
+            for row in np.multiply(rows, weight, dtype=out.dtype):
+                np.add(out, row, out=out)
+
+    def _rows(self, messages: Chorus, d: int) -> Values | None:
+        """Return what dense messages hold, a row each; None where one of them may be wrong."""
+        rows = self.quantizer.decode_rows(messages, d)
+        if rows is None or self.quantizer.decodes_finite:
+            return rows
+        return rows if all_finite(rows.reshape(-1)) else None
 
     def _payload(
         self,
@@ -201,3 +242,8 @@ def _written(quantizer: Quantizer) -> int:
     """
     samples = np.array([[1.0, -0.5, 0.25], [0.0, 0.0, 0.0]], dtype=np.float32)
     return max(2, *(len(quantizer.encode(values, Draw(0))[0]) for values in samples))
+
+
+def _from(key: Callable[[int], Draw], start: int) -> Callable[[int], Draw]:
+    """Return the keys of the messages from `start` on, by their place among these."""
+    return lambda place: key(start + place)

@@ -27,6 +27,7 @@ from netcomp.compressors.base import Held, not_finite, require_finite
 from netcomp.compressors.norms import Values, pieces
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.roles import Chorus
 
 __all__ = [
     "BFloat16",
@@ -101,6 +102,13 @@ class Quantizer(ABC):
         Raises `RemoteProtocolError` where the bytes cannot be what `encode` wrote for m values.
         """
 
+    def decode_rows(self, messages: Chorus, m: int) -> Values | None:
+        """Return the m values of each message, a row each, as `decode` has them.
+
+        None where it cannot be done at once, or one of them is not what `encode` wrote.
+        """
+        return None
+
 
 def require_sizes(parts: Sequence[memoryview], *expected: int) -> None:
     """Raise `RemoteProtocolError` unless there are parts of just these sizes (bytes)."""
@@ -159,6 +167,12 @@ class FloatFormat(Quantizer):
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, m * self._dtype.itemsize)
         return self._values(np.frombuffer(parts[0], dtype=self._dtype))
+
+    def decode_rows(self, messages: Chorus, m: int) -> Values | None:
+        if messages.sizes != (m * self._dtype.itemsize,):
+            return None
+        rows = np.frombuffer(messages.joined(0), dtype=self._dtype)
+        return self._values(rows).reshape(-1, m)
 
     def _values(self, raw: NDArray[np.floating[Any]]) -> Values:
         # Half precision is a wire format only: sums are not formed in it.

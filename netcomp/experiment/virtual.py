@@ -26,6 +26,7 @@ from netcomp.net.loops import rare_collections
 from netcomp.net.server import Observer, overhead_of
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
+from netcomp.protocol.quiet import quietly
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.results.events import Overhead
@@ -139,12 +140,13 @@ class _Peer:
     def _say(self, frame: Outgoing) -> None:
         if self._client.state is State.CLOSED:  # it was told to stop while it computed
             return
-        self._cluster.carry(self._client.send(frame), self._up)
+        for one in frame.apart():
+            self._cluster.carry(self._client.send(one), self._up)
 
     def _on_worker(self, event: Event) -> None:
         try:
             with self._watch.running(timed=event.kind is FrameKind.DOWNLINK):
-                answers = self._slot.answer(event, self._cluster.now)
+                answers = quietly(self._slot.answer, event, self._cluster.now)
         except NetcompError as error:
             self._cluster.carry(self._client.fail(error), self._up)
             return
@@ -166,7 +168,7 @@ class _Peer:
         else:
             if isinstance(content, Bye):
                 self._cluster.consistent &= self.server.agrees(content, event.nbytes)
-            self._cluster.feed(ins.told(self.worker, event))
+            self._cluster.feed(ins.told(self.worker, event, self._cluster.now))
 
 
 def _deliver(frame: Outgoing, session: Session, listener: Callable[[Event], None]) -> None:

@@ -2,29 +2,37 @@
 
 The session decides what may be said; this class moves its bytes. It never hands the
 transport more than 64 KiB ahead (asyncio copies what it cannot send at once, once a
-connection), writes paced frames at absolute deadlines, and holds arrived data frames back
-until the receiver's own rate has let them in and by the link's delay, in their order.
+connection), and writes paced frames at absolute deadlines. Arrived frames go on at once: to
+the `Turn` of the loop's connections where everybody says the same, else one by one, or, on a
+link with a delay, when the `Holding` lets them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from netcomp.draw import Draw
 from netcomp.errors import NetcompError, ProtocolError, VersionMismatch
 from netcomp.link import Lag, Link, Pacer, Port, Ports, Schedule
 from netcomp.net.alarm import LEAD, Alarm, clock
+from netcomp.net.holding import Holding
+from netcomp.net.longbody import LongBody
+from netcomp.net.turn import Turn
 from netcomp.protocol.session import CATEGORIES, Event, Session, Side, State
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["Connection", "clock"]
 
+T = TypeVar("T")
+
 _AHEAD: Final = 1 << 16
+_LONG: Final = 1 << 16
+"""Bytes of a body that are still to come from which on they are read straight into their place."""
 _STOP: Final = FrameKind.STOP
 _STALL_SECONDS: Final = 60.0
 """A frame that stands still for so long will not be finished: its length was damaged."""
@@ -41,24 +49,13 @@ class _Queued:
     piece: memoryview | None = None
 
 
-@dataclass(slots=True)
-class _Held:
-    """An arrived frame that is not to be handed on before `at`, once it is through a port."""
-
-    event: Event
-    transfer: Schedule | None
-    delay: float
-    at: float
-    seconds: float = 0.0
-
-
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """A session on a socket.
 
     `on_event(connection, event, now)` gets every arrived frame, data frames after the link's
     latency; `on_lost(connection, reason)` is called once when the connection is gone, with
     None where the conversation had ended properly. The connections of one loop may share a
-    `scratch`.
+    `turn`, which gets what it keeps in place of `on_event`.
     """
 
     def __init__(
@@ -66,25 +63,21 @@ class Connection(asyncio.BufferedProtocol):
         side: Side,
         on_event: Callable[[Connection, Event, float], None],
         on_lost: Callable[[Connection, NetcompError | None], None],
-        scratch: bytearray | None = None,
+        turn: Turn[Connection] | None = None,
     ) -> None:
-        self.session = Session(side, scratch)
+        self.session = Session(side)
+        self._turn = turn
         self._parser = self.session.parser
         self.error: NetcompError | None = None
         self.bytes_sent = 0
         self.bytes_received = 0
         self.outgoing = Link()
-        self.incoming = Link()
         self.lag = Lag()
         self._pacer = Pacer(self.outgoing)
-        self._draw = Draw(0)
-        self._ports = Ports()
-        self._paces = False
-        self._holds = False
+        self._port: Port | None = None
         self._flow = 0
-        self._entering: Schedule | None = None
-        self._held: deque[_Held] = deque()
-        self._handed = 0.0
+        self._paces = False
+        self._holding: Holding | None = None
         self._on_event = on_event
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -92,8 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         # Until there is a transport, which takes nothing while the socket is full.
         self._paused = True
         self._closing = False
+        self._listens = True
         self._timer = Alarm(self._pump)
-        self._release_timer = Alarm(self._release)
         self._heard = 0.0
         self._stall: asyncio.TimerHandle | None = None
 
@@ -110,15 +103,15 @@ class Connection(asyncio.BufferedProtocol):
         `draw` is the key of the incoming frames' jitter but for the round. `ports` are this
         end's own rates, shared with others; the links are the ports' number `flow`.
         """
+        ports = ports or Ports()
         self.outgoing = outgoing
-        self.incoming = incoming
         self._pacer = Pacer(outgoing)
-        self._draw = draw or Draw(0)
-        self._ports = ports or Ports()
-        self._paces = outgoing.paced or self._ports.send is not None
-        delayed = incoming.latency > 0 or incoming.jitter > 0
-        self._holds = delayed or self._ports.receive is not None
-        self._flow = flow
+        self._port, self._flow = ports.send, flow
+        self._paces = outgoing.paced or ports.send is not None
+        self._holding = None
+        if incoming.latency > 0 or incoming.jitter > 0 or ports.receive is not None:
+            key = draw or Draw(0)
+            self._holding = Holding(self._hand_on, incoming, key, ports.receive, flow, self.lag)
 
     @property
     def peer(self) -> str:
@@ -129,44 +122,36 @@ class Connection(asyncio.BufferedProtocol):
     # Out
 
     def send(self, *frames: Outgoing) -> None:
-        """Account for frames and write them, now or as soon as link and socket allow.
-
-        What is short goes in one write, since each wakes the peer up.
-        """
+        """Account for frames and write them, now or as soon as link and socket allow."""
         if self._closing:
             return
-        if len(frames) == 1 and not (self._paces or self._queue or self._paused):
-            # Nothing is in its way, and mostly it is one short piece.
-            frame = frames[0]
-            if len(frame.buffers) == 1 and frame.nbytes <= _AHEAD and self._transport is not None:
+        for frame in frames:
+            free = not (self._paces or self._queue or self._paused)
+            if free and len(frame.buffers) == 1 and frame.nbytes <= _AHEAD:
+                # Nothing is in its way, and it is one short piece, as most.
+                assert self._transport is not None  # noqa: S101 — without one all is paused
                 self.session.send(frame)
                 self.bytes_sent += frame.nbytes
                 self._transport.write(frame.buffers[0])
-                return
-        at_once: list[bytes | memoryview] = []
-        for frame in frames:
-            self.session.send(frame)
-            if frame.kind is _STOP:
-                self._hurry()
-            transfer = self._scheduled(frame) if self._paces else None
-            short = len(frame.buffers) == 1 and frame.nbytes <= _AHEAD
-            if short and transfer is None and not self._queue and not self._paused:
-                at_once.append(frame.buffers[0])
-            else:
-                self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
-        if at_once and self._transport is not None:
-            data = at_once[0] if len(at_once) == 1 else b"".join(at_once)
-            self.bytes_sent += len(data)
-            self._transport.write(data)
+                continue
+            for one in frame.apart() if self._paces else (frame,):
+                self._enqueue(one)
         if self._queue:
             self._pump()
+
+    def _enqueue(self, frame: Outgoing) -> None:
+        self.session.send(frame)
+        if frame.kind is _STOP:
+            self._hurry()
+        transfer = self._scheduled(frame) if self._paces else None
+        self._queue.append(_Queued(_pieces(frame), frame.nbytes, transfer))
 
     def _scheduled(self, frame: Outgoing) -> Schedule | None:
         """Return when which bytes of a frame may go, None where at once: links slow data only."""
         if CATEGORIES[frame.kind] != "data":
             return None
-        if self._ports.send is not None:
-            return self._ports.send.enqueue(self._flow, frame.nbytes, clock())
+        if self._port is not None:
+            return self._port.enqueue(self._flow, frame.nbytes, clock())
         return self._pacer.enqueue(frame.nbytes, clock()) if self.outgoing.paced else None
 
     def say_goodbye(self) -> None:
@@ -247,6 +232,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def listen(self, *, reading: bool) -> None:
         """Read what arrives, or leave it in the socket's buffers for now."""
+        self._listens = reading
         if self._transport is None or self._transport.is_closing():
             return
         if reading:
@@ -263,27 +249,60 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=_AHEAD)
         self._paused = False
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
-        """Asyncio's callback: the parser says where the bytes belong."""
-        return self._parser.buffer()
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Asyncio's callback: take what arrived."""
+        self.bytes_received += len(data)
+        if self._closing and self.error is not None:
+            return
+        turn = self._turn
+        if turn is not None:
+            if self._holding is None and turn.keeps(self, self.session, data):
+                return
+            turn.over()
+        self._hear(self.session.feed, data)
+        room = self._parser.room
+        if room is not None and room.nbytes >= _LONG:
+            self._read_by(LongBody(self, self._parser))
+
+    def body_received(self, nbytes: int) -> None:
+        """Take bytes of a long body that are in their place."""
         self.bytes_received += nbytes
         if self._closing and self.error is not None:
             return
+        self._hear(self.session.received, nbytes)
+        if self._parser.room is None:
+            self._read_by(self)
+
+    def _read_by(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let another protocol be told what arrives; loops ask it how when reading begins."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.pause_reading()
+        transport.set_protocol(protocol)
+        if self._listens:
+            transport.resume_reading()
+
+    def _hear(self, take: Callable[[T], Iterable[Event]], what: T) -> None:
+        """Hand on what the session takes from what was read, now or when the link lets it in."""
+        holding = self._holding
         try:
-            for event in self.session.received(nbytes):
-                if self._holds:
-                    self._arrived(event)
-                else:
+            for event in take(what):
+                if holding is None or CATEGORIES[event.kind] != "data":
                     self._on_event(self, event, clock())
+                else:
+                    holding.arrived(event)
         except NetcompError as error:
             self.fail(error)
-        if self._holds and self._ports.receive is not None:
-            self._enter(self._ports.receive)
+        if holding is not None and (arriving := self.session.arriving) is not None:
+            kind, nbytes, here = arriving
+            if CATEGORIES[kind] == "data":
+                holding.arriving(nbytes, here)
         if not self._parser.idle:
             self._watch()
+
+    def _hand_on(self, event: Event, now: float) -> None:
+        self._on_event(self, event, now)
 
     def _watch(self) -> None:
         """See to it that a frame that has begun goes on."""
@@ -304,57 +323,6 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.fail(ProtocolError(f"a frame stood still for {_STALL_SECONDS:g} s"))
 
-    def _arrived(self, event: Event) -> None:
-        if CATEGORIES[event.kind] != "data":
-            self._on_event(self, event, clock())
-            return
-        entering, self._entering = self._entering, None
-        delay = self.incoming.delay(self._draw.at(round_=event.round))
-        if self._ports.receive is not None and entering is None:
-            entering = self._through_port(self._ports.receive, event.nbytes, event.nbytes)
-        if entering is None and not delay and not self._held:
-            self._on_event(self, event, clock())
-            return
-        self._held.append(_Held(event, entering, delay, clock() + delay))
-        self._release()
-
-    def _enter(self, port: Port) -> None:
-        """Let a large frame begin to take its share of this end's rate as soon as it is seen."""
-        arriving = self.session.arriving
-        if arriving is None or self._entering is not None:
-            return
-        kind, nbytes, here = arriving
-        if CATEGORIES[kind] == "data":
-            self._entering = self._through_port(port, nbytes, here)
-
-    def _through_port(self, port: Port, nbytes: int, here: int) -> Schedule:
-        """Return the schedule of a frame of which so many bytes are here already.
-
-        It began when the first of them left the other end, at its link's rate.
-        """
-        began = clock() - here / self.incoming.mean_rate
-        return port.enqueue(self._flow, nbytes, began)
-
-    def _release(self) -> None:
-        """Hand on what has been held long enough; timers fire early, so the clock is asked."""
-        while self._held:
-            head, now = self._held[0], clock()
-            if (entering := head.transfer) is not None:
-                if entering.allowed(now) < head.event.nbytes:
-                    self._release_timer.set(entering.due(head.event.nbytes - 1), exact=True)
-                    return
-                head.at = entering.finish + head.delay
-                head.seconds = entering.finish - entering.start
-                head.transfer = None
-            if now < head.at:
-                self._release_timer.set(head.at, exact=True)
-                return
-            self._held.popleft()
-            # What waited for the frame before it is not late.
-            self._handed = max(self._handed, head.at)
-            self.lag.note(now - self._handed, head.seconds + head.delay)
-            self._on_event(self, head.event, now)
-
     def pause_writing(self) -> None:
         """Asyncio's callback: the socket is full."""
         self._paused = True
@@ -370,9 +338,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback: it is over."""
-        for timer in (self._timer, self._release_timer, self._stall):
-            if timer is not None:
-                timer.cancel()
+        for waiting in (self._timer, self._holding, self._stall):
+            if waiting is not None:
+                waiting.cancel()
         self._transport = None
         self._paused = True
         self._queue.clear()

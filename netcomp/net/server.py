@@ -17,13 +17,15 @@ from netcomp.link import Lag, Ports
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
 from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
+from netcomp.net.turn import Turn
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator
 from netcomp.protocol.round import Links
 from netcomp.protocol.session import Event, Session, Side, State
 from netcomp.results.events import Overhead, RoundRecord
 from netcomp.wire.documents import Bye, Failure, Hello
-from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.layout import Layout
 
 __all__ = ["Observer", "Server", "overhead_of"]
 
@@ -84,7 +86,7 @@ class Server:
         self._peers: dict[Connection, _Peer] = {}
         self._accepted: dict[int, Connection] = {}
         self._numbers = count()
-        self._scratch = bytearray(SCRATCH_BYTES)
+        self._turn = Turn(self._on_answers)
         self._workers: dict[int, Connection] = {}
         self._events: deque[tuple[ins.Event, float]] = deque()
         self._busy = False
@@ -128,7 +130,7 @@ class Server:
     # Connections
 
     def _accept(self) -> Connection:
-        connection = Connection(Side.SERVER, self._on_event, self._on_lost, self._scratch)
+        connection = Connection(Side.SERVER, self._on_event, self._on_lost, self._turn)
         number = next(self._numbers)
         self._peers[connection] = _Peer(number)
         self._accepted[number] = connection
@@ -141,7 +143,7 @@ class Server:
         if peer is None:
             return
         if event.kind in _EVERY_ROUND and peer.worker is not None:
-            self._feed(ins.told(peer.worker, event), now)
+            self._feed(ins.told(peer.worker, event, now), now)
         elif isinstance(content, Hello):
             self._feed(ins.Joined(peer.number, content), now)
         elif isinstance(content, Failure):
@@ -153,7 +155,31 @@ class Server:
                 if content.lag is not None:
                     self.lag += Lag(**content.lag.model_dump())
                 connection.finish()
-            self._feed(ins.told(peer.worker, event), now)
+            self._feed(ins.told(peer.worker, event, now), now)
+
+    def _on_answers(self, layout: Layout, reads: Sequence[tuple[Connection, bytes, float]]) -> None:
+        """Take the answers of several workers, each with a report in front if any has one."""
+        workers, data, times = [], [], []
+        for connection, read, now in reads:
+            peer = self._peers.get(connection)
+            if peer is not None and peer.worker is not None:
+                workers.append(peer.worker)
+                data.append(read)
+                times.append(now)
+        if not workers:
+            return
+        try:
+            reports = layout.reports(data)
+        except NetcompError as error:
+            if len(reads) == 1:
+                reads[0][0].fail(error)
+            for one in reads if len(reads) > 1 else ():
+                self._on_answers(layout, [one])
+            return
+        if reports:
+            self._feed(ins.Reported(workers, layout.round, reports), times[-1])
+        said = layout.round, layout.chorus(data), layout.wire_bytes
+        self._feed(ins.Answered(workers, *said, times), times[-1])
 
     def _on_lost(self, connection: Connection, error: NetcompError | None) -> None:
         peer = self._peers.pop(connection)

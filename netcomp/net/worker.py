@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_random_exponential
@@ -17,10 +17,13 @@ from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
 from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
+from netcomp.net.turn import Turn
+from netcomp.protocol.quiet import quietly
 from netcomp.protocol.session import Event, Side, State
 from netcomp.protocol.slot import Local, Slot
 from netcomp.wire.documents import Failure, Hello, Welcome, encode
-from netcomp.wire.frames import SCRATCH_BYTES, FrameKind
+from netcomp.wire.frames import FrameKind
+from netcomp.wire.layout import Layout
 from netcomp.wire.messages import Outgoing
 
 __all__ = ["run_slots"]
@@ -49,8 +52,8 @@ async def run_slots(
     """
     raise_file_limit(slots)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="netcomp-slot") as pool:
-        scratch = bytearray(SCRATCH_BYTES)
-        workers = [_Worker(load, pool, scratch) for _ in range(slots)]
+        process = _Process(pool)
+        workers = [_Worker(load, process) for _ in range(slots)]
 
         def leave() -> None:
             for worker in workers:
@@ -69,13 +72,39 @@ async def run_slots(
     return str(results[0])
 
 
+class _Process:
+    """What the slots of a process share: a thread for slow answers, and what they hear alike."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+        self.turn: Turn[Connection] = Turn(self._on_messages)
+        self.workers: dict[Connection, _Worker] = {}
+        self._told = b""
+        self._event: Event | None = None
+
+    def _on_messages(
+        self, layout: Layout, reads: Sequence[tuple[Connection, bytes, float]]
+    ) -> None:
+        """Let slots hear messages; the same bytes, as of a broadcast, are read once."""
+        quietly(self._let_hear, layout, reads)
+
+    def _let_hear(self, layout: Layout, reads: Sequence[tuple[Connection, bytes, float]]) -> None:
+        workers = self.workers
+        for connection, data, now in reads:
+            event = self._event
+            if event is None or data != self._told:
+                said = layout.round, layout.chorus([data])[0], layout.wire_bytes
+                self._told, event = data, Event(layout.kind, *said)
+                self._event = event
+            workers[connection].hear(event, now)
+
+
 class _Worker:
     """One slot and its connection."""
 
-    def __init__(self, load: Load, pool: ThreadPoolExecutor, scratch: bytearray) -> None:
+    def __init__(self, load: Load, process: _Process) -> None:
         self._slot = Slot(load, clock)
-        self._pool = pool
-        self._scratch = scratch
+        self._process = process
         self._waiting: deque[tuple[Event, float]] = deque()
         self._computing = False
         self._slow = True
@@ -121,10 +150,12 @@ class _Worker:
             with attempt:
                 _, self._connection = await loop.create_connection(self._speaking, host, port)
         assert self._connection is not None  # noqa: S101 — for the type checker
+        self._process.workers[self._connection] = self
         return self._connection
 
     def _speaking(self) -> Connection:
-        return Connection(Side.WORKER, self._on_event, self._on_lost, self._scratch)
+        turn = self._process.turn
+        return Connection(Side.WORKER, self._on_event, self._on_lost, turn)
 
     def leave(self) -> None:
         """Tell the server that the user wants this worker to go, and go."""
@@ -149,9 +180,15 @@ class _Worker:
             key = Draw(seed if isinstance(seed, int) and 0 <= seed < MAX_SEED else 0)
             draw = key.at(direction=Direction.DOWN, worker=content.worker)
             connection.emulate(content.up, content.down, draw)
-        self._waiting.append((event, now))
-        if not self._computing:
+        quietly(self.hear, event, now)
+
+    def hear(self, event: Event, now: float) -> None:
+        """Answer what was delivered at `now`, after what was before it; to be called `quietly`."""
+        if self._slow or self._computing or self._waiting:
+            self._waiting.append((event, now))
             self._answer_next()
+        else:
+            self._reply(self._answer(event, now))
 
     def _answer_next(self) -> None:
         """Answer the next event here where that is quick, else on the pool's thread."""
@@ -159,40 +196,39 @@ class _Worker:
             event, delivered = self._waiting.popleft()
             if self._slow and event.kind is not FrameKind.STOP:
                 self._computing = True
-                work = partial(self._answer, event, delivered)
-                future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+                work = partial(quietly, self._answer, event, delivered)
+                future = asyncio.get_running_loop().run_in_executor(self._process.pool, work)
                 future.add_done_callback(self._answered)
                 return
-            self._reply(self._answer, event, delivered)
+            self._reply(self._answer(event, delivered))
 
-    def _answer(self, event: Event, delivered: float) -> list[Outgoing]:
-        """Answer an event, and note whether that is slow; waiting for the thread is not."""
-        began = clock()
-        frames = self._slot.answer(event, delivered)
-        if event.kind in (FrameKind.DOWNLINK, FrameKind.PROBE):
-            self._slow = clock() - began > _SLOW_SECONDS
-        return frames
+    def _answer(self, event: Event, delivered: float) -> Sequence[Outgoing] | Exception:
+        """Return the answer, or why there is none: a user's oracle may raise anything."""
+        try:
+            return self._slot.answer(event, delivered)
+        except Exception as error:  # noqa: BLE001 — the conversation ends with it
+            return error
 
-    def _answered(self, future: asyncio.Future[list[Outgoing]]) -> None:
+    def _answered(self, future: asyncio.Future[Sequence[Outgoing] | Exception]) -> None:
         self._computing = False
         if not future.cancelled():
-            self._reply(future.result)
-            self._answer_next()
+            self._reply(future.result())
+            quietly(self._answer_next)
 
-    def _reply(self, answer: Callable[..., list[Outgoing]], *arguments: Any) -> None:
-        """Send the answer; an answer that fails ends the conversation with its reason."""
+    def _reply(self, answer: Sequence[Outgoing] | Exception) -> None:
+        """Send the answer; what failed ends the conversation with its reason."""
         connection = self._connection
         assert connection is not None  # noqa: S101 — events come from it
-        try:
-            frames = answer(*arguments)
-        except NetcompError as error:
+        if isinstance(answer, Exception):
+            error = answer
+            if not isinstance(error, NetcompError):
+                error = LocalProtocolError(f"{type(error).__name__}: {error}")
             connection.fail(error)
             return
-        except Exception as error:  # noqa: BLE001 — a user's oracle may raise anything
-            connection.fail(LocalProtocolError(f"{type(error).__name__}: {error}"))
-            return
+        # Waiting for a thread, or for other slots, is not slow.
+        self._slow = self._slot.seconds > _SLOW_SECONDS
         if connection.session.state is State.CLOSED:
             return
-        connection.send(*frames)
+        connection.send(*answer)
         if self._slot.stopped is not None and connection.session.state is State.CLOSING:
             connection.say_goodbye()

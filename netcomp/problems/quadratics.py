@@ -106,12 +106,11 @@ class QuadraticOracle(LocalOracle):
 
     def vector(self, dtype: np.dtype[np.floating]) -> Array | None:
         """Return b, shape (d,), in the given dtype and read-only; None if it is zero."""
-        if self.linear == "zero":
-            return None
-        if dtype not in self._own:
+        own = self._own.get(dtype)
+        if own is None and self.linear != "zero":
             make = shared_normal_vector if self.linear == "shared" else normal_vector
-            self._own[dtype] = make(self.key, self._dim, dtype)
-        return self._own[dtype]
+            own = self._own[dtype] = make(self.key, self._dim, dtype)
+        return own
 
     def extreme_eigenvalues(self) -> tuple[float, float]:
         """Return the least and the largest eigenvalue of M, in closed form."""

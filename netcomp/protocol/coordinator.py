@@ -28,7 +28,7 @@ from netcomp.protocol.gathering import Gathering
 from netcomp.protocol.goals import Goals, Progress
 from netcomp.protocol.inbox import Inbox, window
 from netcomp.protocol.probes import ProbeSum, dense_message
-from netcomp.protocol.quiet import hear_all, quietly
+from netcomp.protocol.quiet import quietly
 from netcomp.protocol.round import Links, Round, Ways
 from netcomp.results.events import RoundRecord
 from netcomp.roles import Array, FoldingRole, Hearing, Message, ServerRole
@@ -128,7 +128,7 @@ class Coordinator:
     def _dispatch(self, event: ins.Event, now: float) -> list[ins.Instruction]:
         match event:
             case ins.Answered():
-                return self._on_answered(event, now)
+                return self._on_answered(event)
             case ins.Reported():
                 return self._on_reported(event)
             case ins.Tick():
@@ -206,32 +206,33 @@ class Coordinator:
         self._inbox = Inbox(workers, window(largest) if free else None)
         return [ins.Listen(worker, reading=False) for worker in self._inbox.shut]
 
-    def _in_round(self, worker: int, number: int) -> bool:
+    def _in_round(self, workers: Sequence[int], number: int) -> bool:
         """Whether a round is under way, and it is this one; not so when all is over."""
         if self._phase is _Phase.ROUND and number == self._round.number:
             return True
         if self._phase is _Phase.STOPPING:
             return False
-        raise WorkerLost(worker, self.progress.rounds, f"it answered round {number}")
+        raise WorkerLost(workers[0], self.progress.rounds, f"it answered round {number}")
 
-    def _on_answered(self, event: ins.Answered, now: float) -> list[ins.Instruction]:
-        worker, number, message, wire_bytes = event
-        if not self._in_round(worker, number):
+    def _on_answered(self, event: ins.Answered) -> list[ins.Instruction]:
+        workers, number, messages, wire_bytes, times = event
+        if not self._in_round(workers, number):
             return []
-        if not self._round.expects(worker):
-            raise WorkerLost(worker, number, "it answered twice")
-        self._round.answer(worker, message, wire_bytes, now)
-        self._inbox.put(worker, message)
+        wrong = self._round.answer(workers, messages[0].payload_bytes, wire_bytes, times)
+        if wrong is not None:
+            raise WorkerLost(wrong, number, "it answered twice, or unasked")
+        self._inbox.put(workers, messages)
         return self._proceed()
 
     def _on_reported(self, event: ins.Reported) -> list[ins.Instruction]:
-        worker, number, report = event
-        if not self._in_round(worker, number):
+        workers, number, reports = event
+        if not self._in_round(workers, number):
             return []
-        if not self._round.expects_report(worker):
-            raise WorkerLost(worker, number, "it reported twice, or unasked")
-        # Mostly its answer is still to come.
-        return self._proceed() if self._round.report(worker, report) else []
+        wrong = self._round.report(workers, reports)
+        if wrong is not None:
+            raise WorkerLost(wrong, number, "it reported twice, or unasked")
+        # Mostly the answers are still to come.
+        return self._proceed() if self._round.complete else []
 
     def _proceed(self, _: None = None) -> list[ins.Instruction]:
         """Take what has come as far as its turn is there; when all is in, go on."""
@@ -240,24 +241,29 @@ class Coordinator:
         opened: list[ins.Instruction] = []
         if ready := self._inbox.take():
             opened += [ins.Listen(worker, reading=True) for worker in self._inbox.opened()]
+            hear = partial(quietly, self._hear, ready)
             if self._dim >= _LONG:
-                return opened + self._later(partial(hear_all, self._hear, ready), self._proceed)
-            hear_all(self._hear, ready)
+                return opened + self._later(hear, self._proceed)
+            hear()
         if self._phase is _Phase.PROBING and self._inbox.empty:
             return opened + self._judge()
         if self._phase is _Phase.ROUND and self._round.complete:
             return opened + self._aggregate()
         return opened
 
-    @property
-    def _hear(self) -> Callable[[int, Message], None]:
-        if self._phase is _Phase.PROBING and self._probes is not None:
-            return self._probes.hear
-        hearing = self._hearing
-        if isinstance(hearing, dict):
-            return hearing.__setitem__
-        # What was read off a socket is nobody else's.
-        return cast("Callable[[int, Message], None]", getattr(hearing, "take", hearing.hear))
+    def _hear(self, ready: Iterable[tuple[Sequence[int], Sequence[Message]]]) -> None:
+        """Let messages be heard; what was read off a socket is nobody else's."""
+        hearing = self._hearing if self._probes is None else self._probes
+        take = getattr(hearing, "take", None)
+        for workers, messages in ready:
+            if take is not None:
+                take(workers, messages)
+                continue
+            for worker, message in zip(workers, messages, strict=True):
+                if isinstance(hearing, dict):
+                    hearing[worker] = message
+                else:
+                    hearing.hear(worker, message)
 
     def _aggregate(self) -> list[ins.Instruction]:
         draw = self._draw.at(round_=self._round.number)
@@ -341,7 +347,7 @@ class Coordinator:
         if late or event.worker in self._probed:
             raise WorkerLost(event.worker, self.progress.rounds, "it answered a probe unasked")
         self._probed.add(event.worker)
-        self._inbox.put(event.worker, event.message)
+        self._inbox.put((event.worker,), (event.message,))
         return self._proceed()
 
     def _judge(self) -> list[ins.Instruction]:
@@ -349,7 +355,7 @@ class Coordinator:
         assert self._probes is not None  # noqa: S101 — judged after a probe
         found, self._probes = self._probes, None
         loss, metrics = found.loss, found.metrics
-        grad_norm_sq = float(np.dot(found.gradient, found.gradient))
+        grad_norm_sq = float(quietly(np.dot, found.gradient, found.gradient))
         reached = self.goals.reached(loss, grad_norm_sq, metrics)
         spent = self.goals.spent(self.progress)
         out = self._recorded(loss=loss, grad_norm_sq=grad_norm_sq, metrics=metrics)

@@ -9,7 +9,7 @@ others' bytes stay where they are, in the sockets' buffers and with their sender
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -36,32 +36,41 @@ class Inbox:
         self._open = len(self._order) if window is None else min(window, len(self._order))
         self._window = window
         self._early: dict[int, Message] = {}
+        self._ready: list[tuple[Sequence[int], Sequence[Message]]] = []
 
     @property
     def empty(self) -> bool:
         """Whether every message has been taken."""
-        return self._turn == len(self._order)
+        return self._turn == len(self._order) and not self._ready
 
     @property
     def shut(self) -> list[int]:
         """The workers that are not to be read yet, in their order."""
         return self._order[self._open :]
 
-    def put(self, worker: int, message: Message) -> None:
-        """Keep a message until it is taken."""
-        self._early[worker] = message
+    def put(self, workers: Sequence[int], messages: Sequence[Message]) -> None:
+        """Keep messages, one a worker, until they are taken."""
+        end = self._turn + len(workers)
+        if not self._early and self._order[self._turn : end] == list(workers):
+            # It is their turn: what is one stays one.
+            self._ready.append((workers, messages))
+            self._turn = end
+        else:
+            self._early.update(zip(workers, messages, strict=True))
 
-    def take(self) -> list[tuple[int, Message]]:
+    def take(self) -> list[tuple[Sequence[int], Sequence[Message]]]:
         """Return the messages whose turn has come, in worker order, and let go of them."""
-        ready = []
+        ready, self._ready = self._ready, []
+        workers, messages = [], []
         early = self._early
         for worker in islice(self._order, self._turn, None) if early else ():
             message = early.pop(worker, None)
             if message is None:
                 break
-            ready.append((worker, message))
-        self._turn += len(ready)
-        return ready
+            workers.append(worker)
+            messages.append(message)
+        self._turn += len(workers)
+        return [*ready, (workers, messages)] if workers else ready
 
     def opened(self) -> list[int]:
         """Return the workers that may be read from now on, after what was taken."""

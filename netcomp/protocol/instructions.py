@@ -61,20 +61,24 @@ class Prepared:
 
 
 class Answered(NamedTuple):
-    """A worker's uplink message is there, all of it."""
+    """Uplink messages of some workers are there, all of each; every one is as long as the others.
 
-    worker: int
+    `wire_bytes` are each message's, `times` the seconds of the clock at which it was there.
+    """
+
+    workers: Sequence[int]
     round: int
-    message: Message
+    messages: Sequence[Message]
     wire_bytes: int
+    times: Sequence[float]
 
 
 class Reported(NamedTuple):
-    """A worker told how long its answer took."""
+    """Some workers told how long their answers took."""
 
-    worker: int
+    workers: Sequence[int]
     round: int
-    report: Report
+    reports: Sequence[Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,18 +229,20 @@ Instruction = (
 )
 
 
-_TOLD: Final[dict[FrameKind, Callable[[int, Any], Event]]] = {
-    FrameKind.UPLINK: lambda one, said: Answered(one, said.round, said.content, said.nbytes),
-    FrameKind.REPORT: lambda one, said: Reported(one, said.round, said.content),
-    FrameKind.PROBED: lambda one, said: Probed(one, said.round, said.content),
-    FrameKind.READY: lambda one, said: Prepared(one, said.content),
-    FrameKind.BYE: lambda one, said: Closed(one, said.content),
+_TOLD: Final[dict[FrameKind, Callable[[int, Any, float], Event]]] = {
+    FrameKind.UPLINK: lambda one, said, now: Answered(
+        (one,), said.round, (said.content,), said.nbytes, (now,)
+    ),
+    FrameKind.REPORT: lambda one, said, _: Reported((one,), said.round, (said.content,)),
+    FrameKind.PROBED: lambda one, said, _: Probed(one, said.round, said.content),
+    FrameKind.READY: lambda one, said, _: Prepared(one, said.content),
+    FrameKind.BYE: lambda one, said, _: Closed(one, said.content),
 }
 
 
-def told(worker: int, frame: Frame) -> Event:
-    """Return what the coordinator is told of a frame of an admitted worker."""
+def told(worker: int, frame: Frame, now: float) -> Event:
+    """Return what the coordinator is told of a frame of an admitted worker, there at `now`."""
     make = _TOLD.get(frame.kind)
     if make is None:
         raise LocalProtocolError(f"{frame.kind.name} is nothing an admitted worker says")
-    return make(worker, frame)
+    return make(worker, frame, now)

@@ -10,10 +10,9 @@ that slots share. So the five shares of a worker add up to the round's wall time
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,6 @@ from netcomp.roles import Message
 from netcomp.wire.reports import Report
 
 __all__ = ["Links", "Round", "Ways"]
-
-_FIGURES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,41 @@ class Ways:
         return share
 
 
+class _Table:
+    """Figures of workers in the order in which they became known, a row of `width` a worker."""
+
+    __slots__ = ("_rows", "_width", "_workers")
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._workers: list[int] = []
+        self._rows: list[tuple[float, ...]] = []
+
+    @property
+    def workers(self) -> list[int]:
+        """The workers there are figures of, by number."""
+        return sorted(self._workers)
+
+    def add(self, workers: Iterable[int], rows: Iterable[tuple[float, ...]]) -> None:
+        """Note a row of each of some workers."""
+        self._workers += workers
+        self._rows += rows
+
+    def sorted(self, workers: Sequence[int]) -> NDArray[np.float64]:
+        """Return the rows in the order of all `workers`, which is that of their numbers.
+
+        Sizes are exact as floats up to 2⁵³ bytes.
+        """
+        count = len(self._rows) * self._width
+        flat = np.fromiter(chain.from_iterable(self._rows), np.float64, count)
+        rows = flat.reshape(-1, self._width)
+        if self._workers == workers:
+            return rows
+        ordered = np.empty_like(rows)
+        ordered[np.searchsorted(workers, self._workers)] = rows
+        return ordered
+
+
 @dataclass(slots=True)
 class Round:
     """The state of one round; `started` when its work began, `spoken` when all was sent.
@@ -75,69 +107,81 @@ class Round:
     ended: float = 0.0
     up_bytes: int = 0
     down_bytes: int = 0
-    # Of a worker: bits, payload and wire bytes; payload and wire bytes, when; what it reported.
-    _down: dict[int, tuple[float, int, int]] = field(default_factory=dict)
-    _up: dict[int, tuple[int, int, float]] = field(default_factory=dict)
-    _reports: dict[int, Report] = field(default_factory=dict)
+    _owe_answers: set[int] = field(default_factory=set)
+    _owe_reports: set[int] = field(default_factory=set)
+    # Bits, payload and wire bytes; payload and wire bytes, when they were there; reports.
+    _told: _Table = field(default_factory=lambda: _Table(3))
+    _answers: _Table = field(default_factory=lambda: _Table(3))
+    _reports: _Table = field(default_factory=lambda: _Table(4))
 
     def speak(self, workers: Collection[int], message: Message, wire_bytes: int) -> None:
         """Note a downlink message to some workers."""
         said = message.paper_bits, message.payload_bytes, wire_bytes
-        self._down.update(dict.fromkeys(workers, said))
+        self._told.add(workers, repeat(said, len(workers)))
+        self._owe_answers.update(workers)
+        self._owe_reports.update(workers)
         self.down_bytes += len(workers) * wire_bytes
 
-    def expects(self, worker: int) -> bool:
-        """Whether the worker still owes its answer."""
-        return worker in self._down and worker not in self._up
+    def answer(
+        self, workers: Sequence[int], payload_bytes: int, wire_bytes: int, times: Sequence[float]
+    ) -> int | None:
+        """Note uplink messages of so many bytes each, there at these times.
 
-    def expects_report(self, worker: int) -> bool:
-        """Whether the worker has still to tell how long its answer took."""
-        return worker in self._down and worker not in self._reports
+        Returns the first worker that owes none, None where all do.
+        """
+        if (wrong := _paid(self._owe_answers, workers)) is not None:
+            return wrong
+        self._answers.add(workers, zip(repeat(payload_bytes), repeat(wire_bytes), times))
+        self.up_bytes += len(workers) * wire_bytes
+        return None
 
-    def answer(self, worker: int, message: Message, wire_bytes: int, now: float) -> None:
-        """Note an uplink message; it is not kept."""
-        self._up[worker] = message.payload_bytes, wire_bytes, now
-        self.up_bytes += wire_bytes
-
-    def report(self, worker: int, report: Report) -> bool:
-        """Note how long a worker's answer took; whether the round is complete with it."""
-        self._reports[worker] = report
-        return self.complete
+    def report(self, workers: Sequence[int], reports: Sequence[Report]) -> int | None:
+        """Note how long answers took; returns the first worker that owes no report, or None."""
+        if (wrong := _paid(self._owe_reports, workers)) is not None:
+            return wrong
+        self._reports.add(workers, reports)
+        return None
 
     @property
     def complete(self) -> bool:
         """Whether every worker that was spoken to has answered and reported."""
-        spoken = len(self._down)
-        return len(self._up) == spoken and len(self._reports) == spoken
+        return not self._owe_answers and not self._owe_reports
 
     def accounts(self, ways: Ways) -> Accounts:
         """Return what each worker sent, received and spent, once the round has ended."""
-        workers = sorted(self._up)
-        figures = self._figures(workers)
+        workers = self._told.workers
+        told, answers, reports = (
+            table.sorted(workers) for table in (self._told, self._answers, self._reports)
+        )
         accounts = Accounts.blank(self.number + 1, workers)
-        accounts.bits[:] = figures[:, 3:8:4]
-        accounts.counts[:, 0] = figures[:, 4:6]
-        accounts.counts[:, 1] = figures[:, 8:]
-        elapsed, arrived = figures[:, 2], figures[:, 6]
+        accounts.bits[:, 0] = reports[:, 3]
+        accounts.bits[:, 1] = told[:, 0]
+        accounts.counts[:, 0] = answers[:, :2]
+        accounts.counts[:, 1] = told[:, 1:]
+        elapsed, arrived = reports[:, 2], answers[:, 2]
         wall = self.ended - self.started
         # A worker's clock may run a little fast: nothing may exceed the wall time.
-        compute = np.minimum(figures[:, 0], wall)
-        compress = np.minimum(figures[:, 1], wall - compute)
+        compute = np.minimum(reports[:, 0], wall)
+        compress = np.minimum(reports[:, 1], wall - compute)
         left = wall - compute - compress
         travel = np.minimum(np.maximum(arrived - self.spoken - elapsed, 0.0), left)
-        down = travel * ways.share_of_down(workers, figures[:, 9:4:-4])
+        wires = np.stack((told[:, 2], answers[:, 1]), axis=1)
+        down = travel * ways.share_of_down(workers, wires)
         # As `Times` has them.
         shares = (compute, compress, travel - down, down, left - travel)
         for place, share in enumerate(shares):
             accounts.times[:, place] = share
         return accounts
 
-    def _figures(self, workers: Sequence[int]) -> NDArray[np.float64]:
-        """Return a row of each worker: its report, what it sent and when, what it was sent.
 
-        Sizes are exact as floats up to 2⁵³ bytes.
-        """
-        reports, up, down = self._reports, self._up, self._down
-        rows = [(*reports[one], *up[one], *down[one]) for one in workers]
-        flat = np.fromiter(chain.from_iterable(rows), np.float64, _FIGURES * len(rows))
-        return flat.reshape(-1, _FIGURES)
+def _paid(owing: set[int], workers: Sequence[int]) -> int | None:
+    """Strike workers off those that owe something; return the first that does not, or None."""
+    if owing.issuperset(workers) and len(set(workers)) == len(workers):
+        owing.difference_update(workers)
+        return None
+    known: set[int] = set()
+    for worker in workers:
+        if worker in known or worker not in owing:
+            return worker
+        known.add(worker)
+    return None

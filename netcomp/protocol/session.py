@@ -17,16 +17,17 @@ Either side may send ERROR at any time and is done then. STOP may come as soon a
 has said HELLO; what is under way towards the server by then is still accepted. Both ends use
 the one table below, so a frame that one may not send is a frame the other refuses.
 
-Use: write what arrives into `buffer()`, call `received(n)` and act on the events; pass every
-outgoing frame through `send` and write its buffers. After any exception send `fail(error)`
-where the connection still stands and close it.
+Use: give what arrives to `feed` and act on the events; pass every outgoing frame through `send`
+and write its buffers. After any exception send `fail(error)` where the connection still stands
+and close it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from netcomp.errors import (
@@ -39,6 +40,7 @@ from netcomp.link import Lag
 from netcomp.roles import Message
 from netcomp.wire.documents import DOCUMENTS, Begin, Bye, Document, Failure, Late, decode, encode
 from netcomp.wire.frames import Frame, FrameKind, FrameParser
+from netcomp.wire.layout import Layout
 from netcomp.wire.messages import Outgoing, read_message
 from netcomp.wire.reports import REPORT_BYTES, Report, read_report
 
@@ -158,14 +160,13 @@ class Session:
     `parser` cuts the frames out of what the peer sends.
     """
 
-    def __init__(self, side: Side, scratch: bytearray | None = None) -> None:
-        """Begin a conversation; `scratch` is the parser's, which may be shared."""
+    def __init__(self, side: Side) -> None:
         self.side = side
         self.state = State.CONNECTED
         self.sent = Tally()
         self.received_bytes = Tally()
-        self._vector_limits = dict.fromkeys((K.DOWNLINK, K.UPLINK, K.PROBE, K.PROBED), 0)
-        self.parser = FrameParser({}, scratch)
+        self._agreed = (0, 0, 0)
+        self.parser = FrameParser({})
         self._mine: dict[FrameKind, State] = {}
         self._theirs: dict[FrameKind, State] = {}
         self._allow()
@@ -182,43 +183,50 @@ class Session:
 
     def agree(self, begin: Begin) -> None:
         """Set the largest bodies of vector messages; the server does so before it sends BEGIN."""
-        self._vector_limits = {
-            K.DOWNLINK: begin.max_down,
-            K.UPLINK: begin.max_up,
-            K.PROBE: begin.max_probe,
-            K.PROBED: begin.max_probe,
-        }
+        self._agreed = (begin.max_down, begin.max_up, begin.max_probe)
         self._allow()
 
-    def buffer(self) -> memoryview:
-        """Return where the next bytes from the peer belong; never empty."""
-        return self.parser.buffer()
-
-    def received(self, nbytes: int) -> Iterable[Event]:
-        """Take `nbytes` written to `buffer()`; yield what they complete, one event at a time.
+    def feed(self, data: bytes | memoryview) -> Iterable[Event]:
+        """Take what the peer sent; yield what it completes, one event at a time.
 
         Exhaust the iterator before the next call. Raises `ProtocolError` when the peer broke
         the rules; close the connection then.
         """
-        frames = self.parser.received(nbytes)
+        return self._events(self.parser.feed(data))
+
+    def received(self, nbytes: int) -> Iterable[Event]:
+        """Take bytes that were read into the parser's `room`, as `feed`."""
+        return self._events(self.parser.received(nbytes))
+
+    def _events(self, frames: Iterable[Frame]) -> Iterable[Event]:
         if type(frames) is tuple:
             return (self._arrived(*frames),)
         return map(self._arrived, frames)
 
-    def feed(self, data: bytes | memoryview) -> Iterable[Event]:
-        """Take bytes that are in memory already, as `received` takes those it was read into."""
-        return map(self._arrived, self.parser.feed(data))
+    def joins(self, layout: Layout) -> bool:
+        """Account for a read that fits others; False where it has to be looked at here."""
+        # The same limits are the same state, in which these frames change nothing.
+        if self.parser.limits is not layout.limits or not self.parser.idle:
+            return False
+        received = self.received_bytes
+        for kind, nbytes in layout.kinds:
+            received[CATEGORIES[kind]] += nbytes
+        return True
 
     def send(self, outgoing: Outgoing) -> Outgoing:
         """Account for a frame about to be written; returns it.
 
         Raises `LocalProtocolError` where the conversation does not allow it now.
         """
-        kind = outgoing.kind
-        after = self._mine.get(kind)
-        if after is None:
+        kind, nbytes, ahead = outgoing.kind, outgoing.nbytes, outgoing.ahead
+        mine = self._mine
+        after = mine.get(kind)
+        if after is None or (ahead and K.REPORT not in mine):
             raise LocalProtocolError(f"{kind.name} cannot be sent while {self.state.value}")
-        self.sent[CATEGORIES[kind]] += outgoing.nbytes
+        sent = self.sent
+        if ahead:
+            sent["control"] += ahead
+        sent[CATEGORIES[kind]] += nbytes - ahead
         if after is not self.state:
             self._move(after)
         return outgoing
@@ -267,5 +275,13 @@ class Session:
         self._mine = _MINE[self.side, self.state]
         peer = Side.WORKER if self.side is Side.SERVER else Side.SERVER
         self._theirs = {} if self.state is State.CLOSED else _MINE[peer, self.state]
-        sizes = _DOCUMENT_LIMITS | self._vector_limits
-        self.parser.limits = {kind: sizes[kind] for kind in self._theirs}
+        self.parser.limits = _limits(tuple(self._theirs), self._agreed)
+
+
+@lru_cache(maxsize=64)
+def _limits(kinds: tuple[FrameKind, ...], agreed: tuple[int, int, int]) -> Mapping[FrameKind, int]:
+    """Return the largest bodies of these kinds: one object for all sessions that have it so far."""
+    down, up, probe = agreed
+    vectors = {K.DOWNLINK: down, K.UPLINK: up, K.PROBE: probe, K.PROBED: probe}
+    sizes = _DOCUMENT_LIMITS | vectors
+    return {kind: sizes[kind] for kind in kinds}

@@ -7,6 +7,7 @@ still while a gradient is computed, unless it is told otherwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from netcomp.roles import Array, Batch, Kind, Message, Oracle, WorkerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
 from netcomp.wire.frames import FrameKind
 from netcomp.wire.messages import Outgoing, vector_message
-from netcomp.wire.reports import Report, report_frame
+from netcomp.wire.reports import answer_frames
 
 __all__ = ["Local", "Probeable", "Slot"]
 
@@ -81,61 +82,61 @@ class Slot:
         self._timed: _TimedOracle | None = None
         self._role: WorkerRole | None = None
         self._state: Any = None
-        self._draw = Draw(0)
+        self._seed = 0
         self._dtype: np.dtype[np.floating[Any]] = np.dtype(np.float64)
         self._next_round = 0
         self.worker: int | None = None
         self.stopped: str | None = None
+        self.seconds = math.inf
+        """How long the answer to the last message took, without waiting; infinite before any."""
 
-    def answer(self, event: Event, delivered: float) -> list[Outgoing]:
+    def answer(self, event: Event, delivered: float) -> tuple[Outgoing, ...]:
         """Return the frames that answer an event delivered at `delivered` (s of the clock).
 
-        After STOP, `stopped` holds its reason and the session's `bye` is due. Raises
-        `NetcompError` where the worker cannot go on.
+        To be called `quietly`. After STOP, `stopped` holds its reason and the session's `bye` is
+        due. Raises `NetcompError` where the worker cannot go on.
         """
         content = event.content
         if isinstance(content, Message):
             if event.kind is FrameKind.PROBE:
-                return [self._probed(event.round, content)]
+                before = self._clock()
+                probed = self._probed(event.round, content)
+                self.seconds = self._clock() - before
+                return (probed,)
             return self._step(event.round, content, delivered)
         if isinstance(content, Welcome):
             self.worker = content.worker
             self._local = self._load(content)
-            return [encode(self._local.ready)]
+            return (encode(self._local.ready),)
         if isinstance(content, Begin):
             self._begin(content)
         elif isinstance(content, Stop):
             self.stopped = content.reason
-        return []
+        return ()
 
     def _begin(self, begin: Begin) -> None:
         assert self._local is not None  # noqa: S101 — the session lets BEGIN follow WELCOME only
-        self._role, x0, seed = self._local.begin(begin.plan)
+        self._role, x0, self._seed = self._local.begin(begin.plan)
         self._timed = _TimedOracle(self._local.oracle, self._clock)
         self._state = self._role.init(x0)
         self._dtype = x0.dtype
-        self._draw = Draw(seed)
 
-    def _step(self, round_: int, message: Message, delivered: float) -> list[Outgoing]:
+    def _step(self, round_: int, message: Message, delivered: float) -> tuple[Outgoing, ...]:
         # A worker is not spoken to in rounds it takes no part in.
         if self._role is None or self._timed is None or round_ < self._next_round:
             raise RemoteProtocolError(f"round {round_} came where {self._next_round} was due")
         self._next_round = round_ + 1
-        oracle, before = self._timed, self._clock()
-        oracle.seconds = 0.0
-        draw = self._draw.at(round_=round_)
-        # A diverging run overflows; the compressor that meets the result says so.
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._state, uplink = self._role.step(self._state, message, oracle, draw)
-        frame = vector_message(FrameKind.UPLINK, round_, uplink)
-        after = self._clock()
-        report = Report(
-            compute=oracle.seconds,
-            compress=max(0.0, after - before - oracle.seconds),
-            elapsed=max(0.0, after - delivered),
-            paper_bits=uplink.paper_bits,
-        )
-        return [report_frame(report, round_), frame]
+        clock, oracle = self._clock, self._timed
+        before, oracle.seconds = clock(), 0.0
+        draw = Draw(self._seed, round_)
+        self._state, uplink = self._role.step(self._state, message, oracle, draw)
+        after = clock()
+        self.seconds = after - before
+        # The clock may be another's: none of it may be below zero.
+        compute, rest = oracle.seconds, self.seconds - oracle.seconds
+        elapsed = after - delivered
+        said = compute, max(0.0, rest), max(0.0, elapsed)
+        return (answer_frames(round_, uplink, *said),)
 
     def _probed(self, round_: int, message: Message) -> Outgoing:
         assert self._local is not None  # noqa: S101 — the session lets PROBE follow BEGIN only

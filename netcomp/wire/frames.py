@@ -36,7 +36,6 @@ __all__ = [
     "HEADER_FORMAT",
     "LEADS",
     "MAX_DESCRIPTOR",
-    "SCRATCH_BYTES",
     "VERSION",
     "Frame",
     "FrameKind",
@@ -55,9 +54,8 @@ _MAGIC = b"NC"
 HEADER_FORMAT: Final = ">6sHIQ"
 """A header for `struct`, with all that a kind of frame begins with as one: `LEADS` has it."""
 _AS_ONE = struct.Struct(HEADER_FORMAT)
-SCRATCH_BYTES: Final = 1 << 14
-"""What short frames are read into, and the headers of long ones."""
-_DIRECT = SCRATCH_BYTES // 2
+_DIRECT = 1 << 13
+"""A longer frame that is not whole yet gets memory of its own; a shorter one is kept as it came."""
 _ALIGNED = 1 << 16
 _ALIGN = 64
 _new = tuple.__new__
@@ -108,20 +106,15 @@ def header(kind: FrameKind, round_: int, descriptor: int, body: int) -> bytes:
 class FrameParser:
     """Cuts frames out of a byte stream.
 
-    The owner reads into `buffer()` and then iterates over `received(n)`, which yields the
-    frames that are complete, one at a time; what it has in memory already it gives to `feed`.
-    Large bodies are read straight into memory of their own. `limits` maps the kinds that may
-    come now to their largest body in bytes; its owner may change it between two frames. After
-    an exception the stream is lost: close the connection.
-
-    Parsers whose owners read one after the other may share one `scratch` of SCRATCH_BYTES, in
-    which nothing is left: the processor's cache holds one, not a thousand. Without one a parser
-    makes its own when it is first read into.
+    The owner gives what it reads to `feed`, which yields the frames that are complete, one at a
+    time. While a large body is under way, `room` is the memory where its bytes belong: what is
+    read straight into it is told by `received`. `limits` maps the kinds that may come now to
+    their largest body in bytes; its owner may change it between two frames. After an exception
+    the stream is lost: close the connection.
     """
 
-    def __init__(self, limits: Mapping[FrameKind, int], scratch: bytearray | None = None) -> None:
+    def __init__(self, limits: Mapping[FrameKind, int]) -> None:
         self.limits = limits
-        self._scratch = None if scratch is None else memoryview(scratch)
         self._rest = b""
         self._body: memoryview | None = None
         self._body_filled = 0
@@ -143,31 +136,22 @@ class FrameParser:
         head = HEADER_BYTES + len(self._head[2])
         return self._head[0], head + self._body.nbytes, head + self._body_filled
 
-    def buffer(self) -> memoryview:
-        """Return where the next bytes of the stream belong; never empty."""
-        if self._body is not None:
-            return self._body[self._body_filled :]
-        if self._scratch is None:
-            self._scratch = memoryview(bytearray(SCRATCH_BYTES))
-        return self._scratch
+    @property
+    def room(self) -> memoryview | None:
+        """Where the rest of a large body belongs, never empty; None while there is no such body."""
+        return None if self._body is None else self._body[self._body_filled :]
 
     def received(self, nbytes: int) -> Iterable[Frame]:
-        """Take `nbytes` that were written to `buffer()`; yield the complete frames.
-
-        A tuple of one frame where that is all there is: anything else is to be exhausted before
-        the next call. Raises `RemoteProtocolError`,
-        `VersionMismatch` or `PayloadTooBig`.
-        """
-        if self._body is None:
-            # One copy of all that came: the frames in it are views of it.
-            return self._frames(bytes(self.buffer()[:nbytes]))
+        """Take `nbytes` that were written to `room`; yield the frame should they complete it."""
         self._body_filled += nbytes
         return self._completed()
 
     def feed(self, data: bytes | memoryview) -> Iterable[Frame]:
-        """Take bytes of the stream from elsewhere; yield the complete frames.
+        """Take the next bytes of the stream; yield the complete frames.
 
-        Frames are views of `data` where that is `bytes`.
+        A tuple of one frame where that is all there is: anything else is to be exhausted before
+        the next call. Frames are views of `data` where that is `bytes`. Raises
+        `RemoteProtocolError`, `VersionMismatch` or `PayloadTooBig`.
         """
         if self._body is None:
             return self._frames(bytes(data))

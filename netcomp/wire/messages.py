@@ -18,8 +18,11 @@ from netcomp.roles import Kind, Message
 from netcomp.wire.frames import HEADER_FORMAT, LEADS, Frame, FrameKind, header
 
 __all__ = [
+    "BIN32",
+    "DESCRIPTORS",
     "MAX_CONTAINERS",
     "MAX_PARTS",
+    "PART_HEAD",
     "VECTOR_OVERHEAD",
     "Outgoing",
     "document",
@@ -37,21 +40,23 @@ VECTOR_OVERHEAD: Final = MAX_PARTS * (5 + 63)
 MAX_CONTAINERS: Final = 1 << 14
 """The most maps and arrays a document may hold: a byte announces one, 64 bytes keep it."""
 
-_BIN = struct.Struct(">BI")
-_ONE_PART = struct.Struct(f"{HEADER_FORMAT}3s{_BIN.format[1:]}")
+PART_HEAD: Final = struct.Struct(">BI")
+"""What is in front of a part: BIN32 and its bytes."""
+_ONE_PART = struct.Struct(f"{HEADER_FORMAT}3s{PART_HEAD.format[1:]}")
 """All that is in front of the part of a message of one: header, descriptor, `bin` header."""
 _new = tuple.__new__
 _NIL = 0xC0
-_BIN8, _BIN16, _BIN32 = 0xC4, 0xC5, 0xC6
+_BIN8, _BIN16, BIN32 = 0xC4, 0xC5, 0xC6
 _ALIGN = 64
 _ALIGN_FROM = 1 << 16
 _JOIN_BELOW = 1 << 16
 _SHORT_BELOW = _JOIN_BELOW - _ONE_PART.size
 _LARGEST_BIN = 2**32 - 1
-_WIDTHS = {_BIN8: 1, _BIN16: 2, _BIN32: 4}
-_DESCRIPTORS = {
+_WIDTHS = {_BIN8: 1, _BIN16: 2, BIN32: 4}
+DESCRIPTORS: Final = {
     bytes((0x92, kind, count)): (kind, count) for kind in Kind for count in range(MAX_PARTS + 1)
 }
+"""What descriptors tell as this program writes them: the message's kind, its number of parts."""
 _OF_ONE_PART = {kind: bytes((0x92, kind, 1)) for kind in Kind}
 _LIMITS = {
     "max_array_len": 4096,
@@ -63,12 +68,25 @@ _LIMITS = {
 
 
 class Outgoing(NamedTuple):
-    """An encoded frame: buffers to be written in order. The same one may go to many peers."""
+    """An encoded frame: buffers to be written in order. The same one may go to many peers.
+
+    `ahead` of its `nbytes`, in the first buffer, are a REPORT's that goes in front of it.
+    """
 
     kind: FrameKind
     buffers: tuple[bytes | memoryview, ...]
     nbytes: int
     round: int = 0
+    ahead: int = 0
+
+    def apart(self) -> tuple[Outgoing, ...]:
+        """Return the frames one by one: the REPORT, if there is one in front, and the other."""
+        if not self.ahead:
+            return (self,)
+        first = memoryview(self.buffers[0])
+        report = Outgoing(FrameKind.REPORT, (first[: self.ahead],), self.ahead, self.round)
+        buffers = (first[self.ahead :], *self.buffers[1:])
+        return report, Outgoing(self.kind, buffers, self.nbytes - self.ahead, self.round)
 
 
 def document(kind: FrameKind, round_: int, content: Mapping[str, Any]) -> Outgoing:
@@ -126,11 +144,11 @@ def _no_extension(code: int, _data: bytes) -> None:
     raise ValueError(f"extension type {code}")
 
 
-def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
+def vector_message(kind: FrameKind, round_: int, message: Message, ahead: bytes = b"") -> Outgoing:
     """Encode a vector message: descriptor [message kind, number of parts], `bin` bodies.
 
-    Raises `LocalProtocolError` for more or larger parts than a frame may have, and for a part
-    that is no flat view of bytes.
+    `ahead` is the frame of a REPORT that goes in front. Raises `LocalProtocolError` for more or
+    larger parts than a frame may have, and for a part that is no flat view of bytes.
     """
     if len(message.parts) == 1:
         # Most are of one part, and many are short: all of it is packed at once.
@@ -138,10 +156,10 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
         size = part.nbytes
         if size == len(part) and size < _SHORT_BELOW:
             descriptor, lead = _OF_ONE_PART[message.kind], LEADS[kind]
-            body = _BIN.size + size
-            head = _ONE_PART.pack(lead, 3, round_, body, descriptor, _BIN32, size)
-            data = head + part
-            frame = kind, (data,), len(data), round_
+            body = PART_HEAD.size + size
+            head = _ONE_PART.pack(lead, 3, round_, body, descriptor, BIN32, size)
+            data = b"".join((ahead, head, part))
+            frame = kind, (data,), len(data), round_, len(ahead)
             return _new(Outgoing, frame)
     if len(message.parts) > MAX_PARTS:
         raise LocalProtocolError(f"{len(message.parts)} parts where {MAX_PARTS} are the most")
@@ -153,14 +171,14 @@ def vector_message(kind: FrameKind, round_: int, message: Message) -> Outgoing:
             raise LocalProtocolError(f"a part of {size} bytes exceeds {_LARGEST_BIN}")
         if size != len(part):
             raise LocalProtocolError(f"a part of {size} bytes that is not flat bytes")
-        lead = _BIN.pack(_BIN32, size)
+        lead = PART_HEAD.pack(BIN32, size)
         if size >= _ALIGN_FROM:
             lead = bytes([_NIL]) * (-(body + 5) % _ALIGN) + lead
         pieces += (lead, part)
         body += len(lead) + size
     # A msgpack array of two small integers, MAX_PARTS being one.
     descriptor = bytes((0x92, message.kind, len(message.parts)))
-    return _outgoing(kind, round_, descriptor, pieces, body)
+    return _outgoing(kind, round_, descriptor, pieces, body, ahead)
 
 
 def _outgoing(
@@ -169,12 +187,12 @@ def _outgoing(
     descriptor: bytes,
     pieces: Sequence[bytes | memoryview],
     body: int,
+    ahead: bytes = b"",
 ) -> Outgoing:
-    head = header(kind, round_, len(descriptor), body)
-    nbytes = len(head) + len(descriptor) + body
-    if nbytes < _JOIN_BELOW:
-        return Outgoing(kind, (b"".join((head, descriptor, *pieces)),), nbytes, round_)
-    return Outgoing(kind, (head + descriptor, *pieces), nbytes, round_)
+    head = ahead + header(kind, round_, len(descriptor), body) + descriptor
+    nbytes = len(head) + body
+    buffers = (b"".join((head, *pieces)),) if nbytes < _JOIN_BELOW else (head, *pieces)
+    return Outgoing(kind, buffers, nbytes, round_, len(ahead))
 
 
 def read_message(frame: Frame) -> Message:
@@ -182,12 +200,12 @@ def read_message(frame: Frame) -> Message:
 
     Raises `RemoteProtocolError` where descriptor and body do not fit together.
     """
-    kind, count = _DESCRIPTORS.get(frame.descriptor) or _described(frame.descriptor)
+    kind, count = DESCRIPTORS.get(frame.descriptor) or _described(frame.descriptor)
     body = frame.body
-    size = body.nbytes - _BIN.size
-    if count == 1 and size >= 0 and _BIN.unpack_from(body) == (_BIN32, size):
+    size = body.nbytes - PART_HEAD.size
+    if count == 1 and size >= 0 and PART_HEAD.unpack_from(body) == (BIN32, size):
         # One part as this program writes it: there is nothing to walk.
-        parts: tuple[memoryview, ...] = (body[_BIN.size :],)
+        parts: tuple[memoryview, ...] = (body[PART_HEAD.size :],)
     else:
         parts = _walk(body)
     if type(count) is not int or count != len(parts):

@@ -90,7 +90,7 @@ def test_long_vectors_are_not_kept(monkeypatch):
         state, _ = role.step(role.init(CASE.x0), message, CASE.oracles[worker], Draw(0, 1))
         assert told.tolist() == state.z.tolist()
     kept = [vars(one) for one in parts.alike.values()]
-    assert [{"_start": None, "_last": None}] == kept
+    assert [{"_start": None, "_last": None, "_became": None}] == kept
 
 
 def test_another_start_is_another_beginning():

@@ -333,7 +333,9 @@ async def one_bad_connection(harm):
 def check_end(played, bad, good):
     """Either the run was harmed, and everybody knows; or it was not, and all is as always."""
     if played.outcome.error is None:
-        assert "rounds" == good == played.outcome.stopped_by
+        # A number that is damaged may be an enormous one.
+        assert good == played.outcome.stopped_by
+        assert good in ("rounds", "diverged")
         return in_memory(TREE).trajectory == played.trajectory
     assert isinstance(bad, NetcompError) or bad == str(played.outcome.error)
     assert isinstance(good, str)
@@ -376,7 +378,7 @@ def test_a_connection_cut_anywhere(direction, how, loop_name):
 @pytest.mark.parametrize("xor", [0x01, 0xFF])
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_byte_corrupted_anywhere(direction, xor, monkeypatch):
-    """One damaged byte is refused or does no harm; nothing hangs, whatever it hit."""
+    """One damaged byte is refused, is a number's, or does no harm; nothing hangs."""
     # A damaged length makes a frame nobody completes: do not wait for it as long as usual.
     monkeypatch.setattr("netcomp.net.connection._STALL_SECONDS", 0.5)
     monkeypatch.setattr("netcomp.net.server._HELLO_SECONDS", 2.0)

@@ -7,11 +7,11 @@ from itertools import count
 import pytest
 
 from netcomp.draw import Draw
-from netcomp.link import Link, Port, Ports
-from netcomp.net import alarm, connection
+from netcomp.link import Lag, Link, Port, Ports
+from netcomp.net import alarm, holding
 from netcomp.net.alarm import Alarm
-from netcomp.net.connection import Connection
-from netcomp.protocol.session import Event, Side
+from netcomp.net.holding import Holding
+from netcomp.protocol.session import Event
 from netcomp.roles import Kind, Message
 from netcomp.wire.frames import FrameKind
 
@@ -52,7 +52,7 @@ class Loop:
 def loop(monkeypatch):
     loop = Loop()
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
-    for module in (alarm, connection):
+    for module in (alarm, holding):
         monkeypatch.setattr(module, "clock", lambda: loop.now)
     monkeypatch.setattr(Alarm, "_rest_until", 0.0)
     return loop
@@ -105,17 +105,16 @@ def test_an_alarm_set_anew_forgets_what_was_set(loop):
 
 def held(loop, link, rounds, gap=0.0, ports=None):
     """Let data frames of these rounds arrive, `gap` apart; return [(round, time)] handed on."""
-    handed = []
-    one = Connection(
-        Side.SERVER, lambda _, event, now: handed.append((event.round, now)), lambda *_: None
-    )
-    one.emulate(Link(), link, Draw(1, worker=0), ports)
+    handed, lag = [], Lag()
+    port = None if ports is None else ports.receive
+    hand_on = lambda event, now: handed.append((event.round, now))  # noqa: E731 — it is short
+    one = Holding(hand_on, link, Draw(1, worker=0), port, 0, lag)
     for number in rounds:
         message = Message(Kind.FULL, (memoryview(b""),))
-        one._arrived(Event(FrameKind.UPLINK, number, message, 1000))
+        one.arrived(Event(FrameKind.UPLINK, number, message, 1000))
         loop.now += gap
     loop.run()
-    return handed, one.lag
+    return handed, lag
 
 
 def test_jitter_never_changes_the_order(loop):

@@ -81,14 +81,14 @@ def test_an_answer_out_of_turn_ends_the_run_and_names_the_worker(what):
     message = Message(Kind.VALUE, vector(1.0, 1.0, 1.0))
     if what == "twice":
         answer(run, 1, 1.0, 1.0)
-        out = run.on(ins.Answered(1, 0, message, 50), 1.0)
+        out = run.on(ins.Answered((1,), 0, (message,), 50, (1.0,)), 1.0)
     elif what == "a report twice":
         answer(run, 1, 1.0, 1.0)
-        out = run.on(ins.Reported(1, 0, REPORT), 1.0)
+        out = run.on(ins.Reported((1,), 0, (REPORT,)), 1.0)
     elif what == "a report of another":
-        out = run.on(ins.Reported(1, 1, REPORT), 1.0)
+        out = run.on(ins.Reported((1,), 1, (REPORT,)), 1.0)
     elif what == "another round":
-        out = run.on(ins.Answered(1, 5, message, 50), 1.0)
+        out = run.on(ins.Answered((1,), 5, (message,), 50, (1.0,)), 1.0)
     else:
         out = run.on(ins.Probed(1, 0, message), 1.0)
     assert [FrameKind.STOP] * WORKERS == kinds(out)
@@ -179,7 +179,7 @@ def test_an_answer_of_a_worker_that_was_not_spoken_to_ends_the_run():
     probe(run, 1.0, 0.0)
     run.on(ins.Tick(), 0.0)
     run.on(ins.Tick(), 0.0)
-    out = run.on(ins.Answered(0, 0, Message(Kind.VALUE, vector(1.0)), 50), 1.0)
+    out = run.on(ins.Answered((0,), 0, (Message(Kind.VALUE, vector(1.0)),), 50, (1.0,)), 1.0)
     assert [FrameKind.STOP] * WORKERS == kinds(out)
     assert run.stopping
 
@@ -192,6 +192,50 @@ def test_a_report_of_nobody_asked_or_a_second_one_ends_the_run(before):
     for _ in range(2):
         run.on(ins.Tick(), 0.0)
     for worker in before:
-        run.on(ins.Reported(worker, 0, REPORT), 1.0)
+        run.on(ins.Reported((worker,), 0, (REPORT,)), 1.0)
     strange = before[0] if before else 0
-    assert FrameKind.STOP in kinds(run.on(ins.Reported(strange, 0, REPORT), 1.0))
+    assert FrameKind.STOP in kinds(run.on(ins.Reported((strange,), 0, (REPORT,)), 1.0))
+
+
+def both_answer(run, workers, now=1.0):
+    """Let workers answer in one event, as those of a turn do."""
+    message = Message(Kind.VALUE, vector(1.0, 1.0, 1.0))
+    run.on(ins.Reported(workers, 0, [REPORT] * len(workers)), now)
+    times = [now + worker for worker in workers]
+    return run.on(ins.Answered(workers, 0, [message] * len(workers), 50, times), now)
+
+
+@pytest.mark.parametrize("workers", [[0, 1], [1, 0]])
+def test_answers_told_together_are_accounted_for_each(workers):
+    """Each with the time at which it was there, whatever their order."""
+    run, _ = gathered(rounds=1)
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.5)
+    assert [ins.Wake] == kinds(both_answer(run, workers))
+    run.on(ins.Tick(), 4.0)
+    accounts = probe(run, 1.0, 4.0)[0].record.workers
+    assert [0, 1] == [account.worker for account in accounts]
+    travel = [account.times.up + account.times.down for account in accounts]
+    assert [1.0 + 0 - 0.5 - REPORT.elapsed, 1.0 + 1 - 0.5 - REPORT.elapsed] == travel
+    assert all(account.times.total == pytest.approx(4.0) for account in accounts)
+
+
+@pytest.mark.parametrize(("workers", "wrong"), [([1, 0, 1], 1), ([0, 5, 1], 5), ([5, 5], 5)])
+@pytest.mark.parametrize("kind", ["answers", "reports"])
+def test_who_has_no_right_to_answer_is_named_among_many(workers, wrong, kind):
+    """One that answers twice in a turn, or was never spoken to."""
+    run, _ = gathered()
+    probe(run, 1.0, 0.0)
+    run.on(ins.Tick(), 0.0)
+    run.on(ins.Tick(), 0.0)
+    message = Message(Kind.VALUE, vector(1.0, 1.0, 1.0))
+    if kind == "answers":
+        times = [1.0] * len(workers)
+        event = ins.Answered(workers, 0, [message] * len(workers), 50, times)
+    else:
+        event = ins.Reported(workers, 0, [REPORT] * len(workers))
+    assert FrameKind.STOP in kinds(run.on(event, 1.0))
+    for worker in range(WORKERS):
+        out = run.on(ins.Lost(worker, "gone"), 2.0)
+    assert wrong == out[-1].outcome.error.worker

@@ -39,8 +39,8 @@ def test_any_order_of_arrival_is_worker_order(drawn):
     while waiting:
         worker = next(one for one in waiting if one in open_)
         waiting.remove(worker)
-        inbox.put(worker, Message(Kind.VALUE))
-        taken += [one for one, _ in inbox.take()]
+        inbox.put([worker], [Message(Kind.VALUE)])
+        taken += [one for workers, _ in inbox.take() for one in workers]
         open_ += inbox.opened()
         assert width is None or len(set(open_) - set(taken)) <= width
     assert sorted(arriving) == taken
@@ -73,13 +73,13 @@ def test_workers_beyond_the_window_are_not_read_until_their_turn_is_near(monkeyp
     run, out, spoken = started(monkeypatch, ahead=1)
     assert shut in out
     assert shut in spoken
-    run.on(ins.Reported(0, 0, REPORT), 1.0)
+    run.on(ins.Reported((0,), 0, (REPORT,)), 1.0)
     assert [opened] == run.on(
-        ins.Answered(0, 0, Message(Kind.VALUE, vector(1.0, 1.0, 1.0)), 9), 1.0
+        ins.Answered((0,), 0, (Message(Kind.VALUE, vector(1.0, 1.0, 1.0)),), 9, (1.0,)), 1.0
     )
-    run.on(ins.Reported(1, 0, REPORT), 2.0)
+    run.on(ins.Reported((1,), 0, (REPORT,)), 2.0)
     assert [ins.Wake()] == run.on(
-        ins.Answered(1, 0, Message(Kind.VALUE, vector(1.0, 1.0, 1.0)), 9), 2.0
+        ins.Answered((1,), 0, (Message(Kind.VALUE, vector(1.0, 1.0, 1.0)),), 9, (2.0,)), 2.0
     )
     run, _, _ = started(monkeypatch, ahead=1)
     assert opened in run.on(ins.Interrupt("interrupted"), 1.0)
@@ -122,8 +122,11 @@ def play(run, order, rounds):
         run.on(ins.Tick(), 0.0)
         run.on(ins.Tick(), 0.0)
         for worker in order:
-            run.on(ins.Reported(worker, t, REPORT), 1.0)
-            done(run, run.on(ins.Answered(worker, t, uplink(0.1 * (worker + 1)), 9), 1.0))
+            run.on(ins.Reported((worker,), t, (REPORT,)), 1.0)
+            done(
+                run,
+                run.on(ins.Answered((worker,), t, (uplink(0.1 * (worker + 1)),), 9, (1.0,)), 1.0),
+            )
         run.on(ins.Tick(), 1.0)
         models.append(run.model.tobytes())
     return models
@@ -198,8 +201,8 @@ def test_what_is_taken_gives_the_bits_of_a_mapping():
     messages = {i: Message(Kind.VALUE, (sent[i].view(np.uint8).data,)) for i in range(n)}
     expected = server.model(server.aggregate(state, messages, draw)).copy()
     hearing = server.hearing(state, draw)
-    for worker, message in messages.items():
-        hearing.take(worker, message)
+    hearing.take([0], [messages[0]])
+    hearing.take([1, 2], [messages[1], messages[2]])
     actual = server.model(server.aggregate(state, hearing, draw))
     assert expected.tobytes() == actual.tobytes()
     assert np.shares_memory(actual, sent[0])

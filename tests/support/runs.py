@@ -75,9 +75,9 @@ def probe(run, value, now):
 
 def answer(run, worker, value, now):
     number = run.progress.rounds
-    run.on(ins.Reported(worker, number, REPORT), now)
+    run.on(ins.Reported((worker,), number, (REPORT,)), now)
     message = Message(Kind.VALUE, vector(*[value] * D))
-    return run.on(ins.Answered(worker, number, message, 50), now)
+    return run.on(ins.Answered((worker,), number, (message,), 50, (now,)), now)
 
 
 class Rota:

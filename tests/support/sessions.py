@@ -76,11 +76,14 @@ def give(session, data, sizes=(10**9,)):
     """Move bytes into a session in reads of these sizes; yield its events as they come."""
     rest, reads = memoryview(data), itertools.cycle(sizes)
     while rest.nbytes:
-        room = session.buffer()
-        taken = min(room.nbytes, rest.nbytes, next(reads))
-        room[:taken] = rest[:taken]
+        room, taken = session.parser.room, min(rest.nbytes, next(reads))
+        if room is None:
+            yield from session.feed(bytes(rest[:taken]))
+        else:
+            taken = min(room.nbytes, taken)
+            room[:taken] = rest[:taken]
+            yield from session.received(taken)
         rest = rest[taken:]
-        yield from session.received(taken)
 
 
 def joined(outgoing):

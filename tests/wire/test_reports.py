@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcomp.errors import RemoteProtocolError
+from netcomp.roles import Kind, Message
 from netcomp.wire.frames import Frame, FrameKind, FrameParser
-from netcomp.wire.reports import REPORT_BYTES, Report, read_report, report_frame
+from netcomp.wire.messages import vector_message
+from netcomp.wire.reports import REPORT_BYTES, Report, answer_frames, read_report, report_frame
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200, database=None)
 NUMBERS = st.floats(0.0, 1e300)
@@ -62,3 +64,23 @@ def test_a_report_with_a_descriptor_or_another_lead_is_refused():
         read_report(frame_of(body, b"\x90"))
     with pytest.raises(RemoteProtocolError, match="no `bin`"):
         read_report(frame_of(b"\xc4\x21" + body[2:]))
+
+
+@seeded
+@given(
+    st.tuples(NUMBERS, NUMBERS, NUMBERS),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 10, 65_000, 65_536, 200_000]),
+)
+def test_an_answer_is_a_report_and_a_message(times, round_, size):
+    """One piece of data where it is short; apart, the frames they would have been alone."""
+    message = Message(Kind.VALUE, (memoryview(bytes(size)),), 32.0)
+    answer = answer_frames(round_, message, *times)
+    report = report_frame(Report(*times, 32.0), round_)
+    alone = vector_message(FrameKind.UPLINK, round_, message)
+    data = b"".join(answer.buffers)
+    assert b"".join((*report.buffers, *alone.buffers)) == data
+    assert (len(data), report.nbytes) == (answer.nbytes, answer.ahead)
+    found = [(one.kind, b"".join(one.buffers), one.nbytes, one.ahead) for one in answer.apart()]
+    assert [(one.kind, b"".join(one.buffers), one.nbytes, 0) for one in (report, alone)] == found
+    assert (alone,) == alone.apart()

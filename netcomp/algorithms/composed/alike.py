@@ -32,6 +32,7 @@ class Alike:
     def __init__(self) -> None:
         self._start: tuple[Array, Any] | None = None
         self._last: tuple[Heard, Hashable, Message, Heard] | None = None
+        self._became: tuple[Any, Message, int, int, Any] | None = None
 
     def beginning(self, x0: Array, begin: Callable[[], Any]) -> Any:
         """Return the state `begin` gives at x⁰: the one it gave before, if x⁰ is the same."""
@@ -42,6 +43,23 @@ class Alike:
         if x0.nbytes <= _LARGEST:
             self._start = x0, state
         return state
+
+    def became(self, before: Any, message: Message, round_: int, listener: int) -> Any:
+        """Return the state that another worker came to from the very same one and message.
+
+        None where the last one that heard had another state, or a message of its own.
+        """
+        last = self._became
+        if last is None or last[0] is not before or last[1] is not message:
+            return None
+        return last[4] if last[2] == round_ and last[3] == listener else None
+
+    def remember(
+        self, before: Any, message: Message, round_: int, listener: int, state: Any
+    ) -> None:
+        """Keep what a worker came to, for `became`; nothing where a vector would be felt."""
+        if state.z.nbytes <= _LARGEST:
+            self._became = before, message, round_, listener, state
 
     def after(
         self, before: Heard, key: Hashable, message: Message, hear: Callable[[], Heard]
@@ -55,7 +73,7 @@ class Alike:
         if last is not None and last[1] == key and _identical(last[0], before):
             said, heard = last[2], last[3]
             alike = said.kind is message.kind and len(said.parts) == len(message.parts)
-            if alike and all(map(_same, said.parts, message.parts)):
+            if said is message or (alike and all(map(_same, said.parts, message.parts))):
                 return heard
         heard = hear()
         if heard[0].nbytes <= _LARGEST:

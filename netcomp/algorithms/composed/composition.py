@@ -25,6 +25,8 @@ __all__ = ["Composition", "DownCarries", "Roles", "UpCarries", "template"]
 DownCarries = Literal["model", "update", "step", "forward"]
 UpCarries = Literal["gradient", "step"]
 
+_new = tuple.__new__
+
 
 @dataclass(frozen=True)
 class Composition:
@@ -72,7 +74,9 @@ class Composition:
 
     def up_key(self, draw: Draw, worker: int) -> Draw:
         """Return the key of a worker's uplink message."""
-        return draw.at(direction=Direction.UP, worker=worker)
+        # Not `at`, nor by name: both ends ask for one a worker and round.
+        seed, round_, sub, _, _ = draw
+        return _new(Draw, (seed, round_, sub, Direction.UP, worker))
 
     @property
     def catches_up(self) -> bool:

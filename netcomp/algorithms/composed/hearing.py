@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netcomp.algorithms.composed.composition import Composition
 from netcomp.algorithms.composed.several import unpacked
 from netcomp.channels import Audience, Heard, Mean
 from netcomp.draw import Draw
 from netcomp.errors import RemoteProtocolError
-from netcomp.roles import Array, Kind, Message
+from netcomp.roles import Array, Chorus, Kind, Message
 
 __all__ = ["Hears"]
 
@@ -34,24 +36,38 @@ class Hears:
 
         Raises `RemoteProtocolError` where it is not what the worker was to send.
         """
-        self._hear(worker, message, own=False)
+        self._add(self._heard(worker, message))
 
-    def take(self, worker: int, message: Message) -> None:
-        """Hear a message of which nobody else has a view: its bytes may become the sum's."""
-        self._hear(worker, message, own=True)
+    def take(self, workers: Sequence[int], messages: Sequence[Message]) -> None:
+        """Hear workers whose messages nobody else has a view of, as `hear` would one by one."""
+        if isinstance(messages, Chorus) and self._folds and self._once(messages.kind):
+            self._count += len(messages)
+            self._mean_of(messages.kind).hear_all(messages, lambda i: self._key(workers[i]))
+            return
+        for worker, message in zip(workers, messages, strict=True):
+            self._add(self._heard(worker, message), own=True)
 
-    def _hear(self, worker: int, message: Message, *, own: bool) -> None:
-        parts, key = self._parts, self._parts.up_key(self._draw, worker)
-        keys = [key]
-        if message.kind is not Kind.FULL:
+    def _once(self, kind: Kind) -> bool:
+        """Whether everybody says one message of this kind, with one key."""
+        said = self._parts.participation.once and kind in (Kind.VALUE, Kind.DELTA)
+        return said or kind is Kind.FULL
+
+    def _key(self, worker: int) -> Draw:
+        return self._parts.up_key(self._draw, worker)
+
+    def _heard(self, worker: int, message: Message) -> Sequence[Heard]:
+        """Return what a worker said, with the keys it drew from: mostly one message."""
+        parts, key = self._parts, self._key(worker)
+        kind, keys = message.kind, [key]
+        if kind is not Kind.FULL:
             keys = parts.participation.keys(parts.workers, worker, key)
-        if message.kind is Kind.RESET or bool(keys) == (message.kind is Kind.SILENT):
-            raise RemoteProtocolError(
-                f"worker {worker} was to send {len(keys)} messages, not a {message.kind.name}"
-            )
-        if keys:
-            for one in zip(unpacked(message, len(keys)), keys, strict=True):
-                self._add(*one, own=own)
+            if kind is Kind.RESET or bool(keys) == (kind is Kind.SILENT):
+                raise RemoteProtocolError(
+                    f"worker {worker} was to send {len(keys)} messages, not a {kind.name}"
+                )
+            if kind is Kind.SEVERAL or len(keys) != 1:
+                return list(zip(unpacked(message, len(keys)), keys, strict=True)) if keys else ()
+        return ((message, keys[0]),)
 
     def audience(self) -> Audience:
         """Return who was heard; raises `RemoteProtocolError` where only some spoke in full."""
@@ -67,15 +83,19 @@ class Hears:
         whole = self._kind is Kind.FULL
         return parts.workers if whole else parts.participation.speakers(parts.workers)
 
-    def _add(self, message: Message, key: Draw, *, own: bool) -> None:
-        self._count += 1
-        if self._kind is None:
-            self._kind = message.kind
-        if not self._folds:
-            self._kept.append((message, key))
-            return
+    def _add(self, heard: Sequence[Heard], *, own: bool = False) -> None:
+        self._count += len(heard)
+        for message, key in heard:
+            if self._folds:
+                self._mean_of(message.kind).hear(message, key, own=own)
+            else:
+                self._kind = message.kind if self._kind is None else self._kind
+                self._kept.append((message, key))
+
+    def _mean_of(self, kind: Kind) -> Mean:
+        """Return the mean, which is of the kind of the first message heard."""
         if self._mean is None:
-            up = self._parts.up
-            how = up.plain if self._kind is Kind.FULL else up.compressor
-            self._mean = Mean(self._kind, how, self._like, self._senders)
-        self._mean.hear(message, key, own=own)
+            up, self._kind = self._parts.up, kind
+            how = up.plain if kind is Kind.FULL else up.compressor
+            self._mean = Mean(kind, how, self._like, self._senders)
+        return self._mean

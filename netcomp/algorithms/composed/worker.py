@@ -19,12 +19,14 @@ from netcomp.roles import Array, Kind, Message, Oracle
 __all__ = ["ComposedWorker", "WorkerState"]
 
 
-@dataclass(frozen=True)
+# Not frozen: that would double the time it takes to make one, and a round makes one a worker.
+@dataclass(eq=False)
 class WorkerState:
     """z_i and the channels' and the estimator's states; w_i lives in the down channel's.
 
-    `before` is z_i of the last round, kept for two-point estimators only; `x` the worker's
-    own model where the downlink carries updates; `round` the newest one it has heard.
+    Not to be changed once it is made. `before` is z_i of the last round, kept for two-point
+    estimators only; `x` the worker's own model where the downlink carries updates; `round` the
+    newest one it has heard.
     """
 
     z: Array
@@ -76,9 +78,9 @@ class ComposedWorker:
         keys = [key] if whole else parts.participation.keys(parts.workers, self.worker, key)
         if not keys:
             return state, Message(Kind.SILENT)
-        named = dict(enumerate(keys))
-        if isinstance(parts.estimator, TwoPoint) and not whole:
-            said, up = self._change(parts.estimator, state, oracle, key, named)
+        named = {0: keys[0]} if len(keys) == 1 else dict(enumerate(keys))
+        if parts.estimator.two_point and not whole:
+            said, up = self._change(state, oracle, key, named)
             return replace(state, up=up), several(list(said.values()))
         gradient, memory = parts.estimator.gradient(state.memory, oracle, state.z, key)
         if parts.up_carries == "step":
@@ -86,31 +88,35 @@ class ComposedWorker:
         said, up = parts.up.send(state.up, gradient, named)
         if up is not state.up or memory is not state.memory:
             state = WorkerState(state.z, state.down, up, memory, state.before, state.x, state.round)
-        return state, several(list(said.values()))
+        return state, said[0] if len(said) == 1 else several(list(said.values()))
 
     def _change(
-        self,
-        estimator: TwoPoint,
-        state: WorkerState,
-        oracle: Oracle,
-        key: Draw,
-        named: dict[int, Draw],
+        self, state: WorkerState, oracle: Oracle, key: Draw, named: dict[int, Draw]
     ) -> Spoken:
-        up = self.parts.up
-        assert isinstance(up, Marina) and state.before is not None  # noqa: S101, PT018 — checked
+        estimator, up = self.parts.estimator, self.parts.up
+        assert isinstance(estimator, TwoPoint)  # noqa: S101 — all this is checked
+        assert isinstance(up, Marina) and state.before is not None  # noqa: S101, PT018
         change = estimator.change(oracle, state.z, state.before, key)
         return up.send_change(state.up, change, named)
 
     def _heard(self, state: WorkerState, message: Message, draw: Draw) -> WorkerState:
         parts = self.parts
-        hear = partial(self._hear, state, message, draw)
         if parts.groups == parts.workers:
-            z, down, x = hear()
-        else:
-            # Everybody in a group has the same key; who was away has missed other messages.
-            key = (draw, parts.listener(self.worker), state.round)
-            z, down, x = self._alike.after((state.z, state.down, state.x), key, message, hear)
-        before = state.z if parts.estimator.two_point else None
+            return self._now(state, self._hear(state, message, draw), draw)
+        # Everybody in a group has the same key; who was away has missed other messages.
+        alike, listener = self._alike, parts.listener(self.worker)
+        became: WorkerState | None = alike.became(state, message, draw.round, listener)
+        if became is None:
+            key, hear = (draw, listener, state.round), partial(self._hear, state, message, draw)
+            heard = alike.after((state.z, state.down, state.x), key, message, hear)
+            became = self._now(state, heard, draw)
+            alike.remember(state, message, draw.round, listener, became)
+        return became
+
+    def _now(self, state: WorkerState, heard: Heard, draw: Draw) -> WorkerState:
+        """Return the state a worker has after it has heard."""
+        z, down, x = heard
+        before = state.z if self.parts.estimator.two_point else None
         return WorkerState(z, down, state.up, state.memory, before, x, draw.round)
 
     def _hear(self, state: WorkerState, message: Message, draw: Draw) -> Heard:

@@ -6,8 +6,9 @@
 >>> [finding.law for finding in findings if not finding.passed]
 []
 
-The modules of this package: `subject` (what is checked, vectors and keys), `shape`, `announced`
-and `constants` (the laws), `hostile` (bytes nobody wrote); the statistics are `netcomp.laws`'s.
+The modules of this package: `subject` (what is checked, vectors and keys), `shape`, `together`,
+`announced` and `constants` (the laws), `hostile` (bytes nobody wrote); the statistics are
+`netcomp.laws`'s.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 from netcomp.compressors.base import Compressor
 from netcomp.compressors.conformance import announced, constants, hostile, shape
 from netcomp.compressors.conformance.subject import Subject
+from netcomp.compressors.conformance.together import together
 from netcomp.laws import Finding, findings
 
 __all__ = ["CONFIDENCE", "DIMS", "LAWS", "WORKERS", "Finding", "Law", "check_compressor"]
@@ -36,6 +38,7 @@ LAWS: Final[dict[str, Law]] = {
     "resolve": shape.resolve,
     "round-trip": shape.round_trip,
     "shape-and-dtype": shape.shape_and_dtype,
+    "together": together,
     "input-untouched": shape.input_untouched,
     "key-decides": shape.key_decides,
     "key-matters": shape.key_matters,

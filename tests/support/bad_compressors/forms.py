@@ -57,6 +57,23 @@ class ShortVector(Changed):
         return replace(payload, dim=payload.dim + 1)
 
 
+@breaks("together")
+class AddsInAnotherOrder(Honest):
+    """Sums floats from the last message to the first."""
+
+    def add_all(self, out, messages, key, weight=1.0):
+        for place in reversed(range(len(messages))):
+            self.decode(messages[place].parts, out.size, key(place)).add_to(out, weight)
+
+
+@breaks("together")
+class KeysOfTheFirst(Honest):
+    """Takes all messages for the first worker's."""
+
+    def add_all(self, out, messages, key, weight=1.0):
+        super().add_all(out, messages, lambda _: key(0), weight)
+
+
 @breaks("input-untouched")
 class WritesIntoItsInput(Honest):
     """Scales in place."""
