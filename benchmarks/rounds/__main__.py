@@ -5,7 +5,8 @@
 
 A round: the server broadcasts d float32, every one of n workers answers with d float32, the
 server averages and steps. netcomp does it with everything on: gd and the identity, roles, frames,
-accounting, recording. The others send the same number of bytes and do no more than that. Everyone
+accounting, recording. The others send the same number of bytes and do no more than that.
+Everybody's server has one core and everybody's workers another, where there are two. Everyone
 takes turns; a ratio is the median over the turns. Libraries are installed into environments of
 their own below benchmarks/.peers, which are kept. `--huge` adds d = 10^8, for netcomp and what is
 bare alone; it takes gigabytes.
@@ -20,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.cores import two_cores
 from benchmarks.environments import Peer, ask
 from benchmarks.machine import describe, folder
 from benchmarks.rounds import goals, link, own, report
@@ -106,8 +108,9 @@ def _takes_part(peer: Peer, n: int, d: int) -> bool:
     return peer.name != "flower" or n <= FEW
 
 
-def _question(n: int, d: int) -> dict[str, int]:
-    return {"n": n, "d": d, "head": own.HEAD, "rounds": rounds_of(n, d), "warm": _WARM}
+def _question(n: int, d: int) -> dict[str, Any]:
+    rounds = {"rounds": rounds_of(n, d), "warm": _WARM}
+    return {"n": n, "d": d, "head": own.HEAD, **rounds, "cores": two_cores()}
 
 
 def _row(who: str, n: int, d: int, times: list[float], error: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from benchmarks.cores import on_core, pin, two_cores
 from netcomp.errors import NetcompError
 from netcomp.net import loops
 from netcomp.net.connection import Connection
@@ -30,7 +31,9 @@ _PATIENCE = 600.0
 
 def seconds(d: int, rounds: int, warm: int) -> list[float]:
     """Return the seconds of each of `rounds` requests of d float32, from one to the next."""
-    ends = loops.run(_Asking(d, rounds + warm + 1).run())[warm:]
+    ours, theirs = two_cores()
+    with on_core(ours):
+        ends = loops.run(_Asking(d, rounds + warm + 1, theirs).run())[warm:]
     return [after - before for before, after in pairwise(ends)]
 
 
@@ -41,7 +44,8 @@ def _said(kind: FrameKind, round_: int, x: Array) -> Outgoing:
 class _Asking:
     """The server's end; `run` returns when each request was answered."""
 
-    def __init__(self, d: int, requests: int) -> None:
+    def __init__(self, d: int, requests: int, other_core: int) -> None:
+        self._other_core = other_core
         self._x = np.ones(d, np.float32)
         self._total = np.zeros(d, np.float32)
         self._requests = requests
@@ -55,6 +59,7 @@ class _Asking:
         )
         port = listener.sockets[0].getsockname()[1]
         child = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, str(port))
+        pin(child.pid, self._other_core)
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._over.wait()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
+from benchmarks.cores import children, on_core, pin, two_cores
 from netcomp.experiment.build import Experiment
 from netcomp.experiment.cluster import run_local
 from netcomp.experiment.recorder import Recorder
@@ -33,11 +34,15 @@ class _Stamped(Recorder):
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment, show=False, keep=True, plot=False, note=lambda _: None)
+        self.workers_core = two_cores()[1]
         self.stamps: list[float] = []
 
     def record(self, record: RoundRecord) -> None:
-        """Write a round down, then look."""
+        """Write a round down, then look; with the first one all workers are there."""
         super().record(record)
+        if not record.round:
+            for process in children():
+                pin(process, self.workers_core)
         if not record.probed:
             self.stamps.append(time.perf_counter())
 
@@ -94,7 +99,8 @@ def _play(
                 if task is not None:
                     task.cancel()
 
-        outcome = loops.run(run())
+        with on_core(two_cores()[0]):
+            outcome = loops.run(run())
         recorder.finish(
             outcome,
             server.overhead,

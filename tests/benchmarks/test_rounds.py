@@ -1,11 +1,13 @@
 """The benchmark of rounds: its contestants do the same work, its goals are judged as documented."""
 
 import ast
+import os
 import subprocess
 import sys
 
 import pytest
 
+from benchmarks.cores import children, on_core, pin, two_cores
 from benchmarks.environments import answer_of
 from benchmarks.machine import describe
 from benchmarks.rounds import __main__ as benchmark
@@ -40,7 +42,8 @@ def test_a_contestants_script_imports_none_of_this_project():
 def test_the_bare_contestants_play_as_many_rounds_as_asked(name, n, d):
     """Short and long messages, one worker and several."""
     (peer,) = (peer for peer in PEERS if peer.name == name)
-    question = f'{{"n": {n}, "d": {d}, "head": 28, "rounds": 4, "warm": 2}}'
+    cores = list(two_cores())
+    question = f'{{"n": {n}, "d": {d}, "head": 28, "rounds": 4, "warm": 2, "cores": {cores}}}'
     done = subprocess.run(
         [sys.executable, peer.script, question],
         capture_output=True,
@@ -51,6 +54,19 @@ def test_the_bare_contestants_play_as_many_rounds_as_asked(name, n, d):
     answer = answer_of(name, done.stdout)
     assert [4] == [len(row["seconds"]) for row in answer["rows"]]
     assert all(seconds > 0 for seconds in answer["rows"][0]["seconds"])
+
+
+def test_processes_are_put_on_cores():
+    """This thread, what it starts meanwhile, and another process; then all is as before."""
+    before = os.sched_getaffinity(0)
+    first, last = two_cores()
+    with on_core(first), subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as other:
+        assert {first} == os.sched_getaffinity(0) == os.sched_getaffinity(other.pid)
+        assert other.pid in children()
+        pin(other.pid, last)
+        assert {last} == os.sched_getaffinity(other.pid)
+        other.communicate(b"\n")
+    assert before == os.sched_getaffinity(0)
 
 
 def test_netcomps_rounds_are_recorded_ones():

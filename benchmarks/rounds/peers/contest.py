@@ -1,14 +1,16 @@
 """What every contestant does: broadcast x, average n answers, step; the clock between rounds.
 
 A message is `head` bytes that mean nothing and d float32, as long as netcomp's. A contestant's
-script is called with a question as JSON and runs itself once more as the workers' process. Only
-numpy and the standard library, in any environment.
+script is called with a question as JSON and runs itself once more as the workers' process; the
+question says on which core either is to run. Only numpy and the standard library, in any
+environment.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import time
@@ -79,14 +81,18 @@ def main(
 ) -> None:
     """Run as the script's own: as the server for a question, as workers for a port."""
     if sys.argv[1] == "--workers":
-        workers(*map(int, sys.argv[2:]))
+        core, *rest = map(int, sys.argv[2:])
+        os.sched_setaffinity(0, {core})
+        workers(*rest)
         return
     asked = json.loads(sys.argv[1])
+    ours, theirs = asked["cores"]
+    os.sched_setaffinity(0, {ours})
     mean = Mean(asked["n"], asked["d"], asked["head"], asked["rounds"], asked["warm"])
     children = []
 
     def listening(port: int) -> None:
-        words = ["--workers", port, mean.n, mean.d, mean.head]
+        words = ["--workers", theirs, port, mean.n, mean.d, mean.head]
         command = [sys.executable, sys.argv[0], *map(str, words)]
         children.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
 

@@ -1,0 +1,45 @@
+"""One core for the server, another for the workers: so that every contestant has the same.
+
+Where the system puts two processes that talk to each other decides as much about a round as what
+they do: on one core or on two, and now and then on others. Where there is one core only nothing
+is done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["children", "on_core", "pin", "two_cores"]
+
+
+def two_cores() -> tuple[int, int]:
+    """Return the server's and the workers' core: the first and the last this process may use."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[0], cores[-1]
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Run this thread on one core meanwhile, and the threads and processes it starts."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def pin(process: int, core: int) -> None:
+    """Put all threads of a process on a core; one that has just ended does not matter."""
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), {core})
+
+
+def children() -> list[int]:
+    """Return the processes that this one has started."""
+    tasks = Path("/proc/self/task").iterdir()
+    return [int(one) for task in tasks for one in (task / "children").read_text().split()]
