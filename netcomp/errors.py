@@ -25,6 +25,7 @@ __all__ = [
     "UnknownName",
     "VersionMismatch",
     "WorkerLost",
+    "told",
 ]
 
 
@@ -179,3 +180,12 @@ class WorkerLost(NetcompError):
         self.reason = reason
         when = "before the first round" if round_ is None else f"in round {round_}"
         super().__init__(f"worker {worker} was lost {when}: {reason}")
+
+
+def told(error: BaseException) -> str:
+    """Return the type and the text of an error of anybody's; the type alone where text fails."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 — a user's class may raise anything where it is printed
+        return name

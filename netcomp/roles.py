@@ -195,8 +195,8 @@ class ServerRole(Protocol):
 class Hearing(Protocol):
     """One round's uplinks on their way into a server's state.
 
-    It may have `take(workers, messages)` besides, for what some workers in a row said: messages
-    of which nobody else has a view, so that it may write to their bytes. Mostly a `Chorus`.
+    It may have `take(workers, messages)` besides, for what some workers in a row said: mostly a
+    `Chorus`. Nobody else has a view of their bytes: it may write where they can be written to.
     """
 
     def hear(self, worker: int, message: Message) -> None:

@@ -35,8 +35,8 @@ class Participation(ABC):
     """Who takes part in a round of n workers."""
 
     name: ClassVar[str]
-    once: ClassVar[bool] = True
-    """Whether who speaks says one message, with the worker's own key."""
+    once: ClassVar[bool] = False
+    """Whether `keys` is just the worker's own key: nobody needs to ask for them then."""
 
     def __str__(self) -> str:
         return spelled(self.name, self)
@@ -64,6 +64,7 @@ class Everybody(Participation):
     """All n workers, every round."""
 
     name: ClassVar[str] = "all"
+    once: ClassVar[bool] = True
 
     def keys(self, n: int, worker: int, key: Draw) -> list[Draw]:
         return [key]
@@ -77,7 +78,6 @@ class Uniform(Participation):
     """r draws with replacement (MARINA Alg. 4 l. 5)."""
 
     name: ClassVar[str] = "uniform"
-    once: ClassVar[bool] = False
     r: int
 
     def __post_init__(self) -> None:
@@ -97,6 +97,7 @@ class Independent(Participation):
     """Each worker with probability p."""
 
     name: ClassVar[str] = "independent"
+    once: ClassVar[bool] = True
     p: float
 
     def __post_init__(self) -> None:

@@ -117,6 +117,11 @@ class Compressor(ABC):
     shared: bool = False
     """Whether workers with keys of their own make the same random choices all the same."""
 
+    def __init_subclass__(cls) -> None:
+        if "decode" in vars(cls) and "add_all" not in vars(cls):
+            # An inherited one knows how the parent decodes.
+            cls.add_all = Compressor.add_all  # type: ignore[method-assign]
+
     def __str__(self) -> str:
         return spelled(self)
 

@@ -27,7 +27,7 @@ from netcomp.compressors.chain import Chain
 from netcomp.compressors.quantizers import FloatFormat, Quantizer
 from netcomp.compressors.readers import number, whole, yes_no
 from netcomp.compressors.sparsifiers import All, Sparsifier
-from netcomp.errors import ImportRefused, SpecError
+from netcomp.errors import ImportRefused, SpecError, told
 from netcomp.registry import Registry
 
 __all__ = ["COMPRESSORS", "Part", "parse_compressor"]
@@ -129,7 +129,7 @@ class _Parser:
             raise self._error(start, stop, reason) from None
         except Exception as error:
             # Somebody else's constructor: anything may go wrong in it.
-            reason = f"cannot be made: {type(error).__name__}: {error}"
+            reason = f"cannot be made: {told(error)}"
             raise self._error(start, stop, reason) from error
         if not isinstance(piece, Sparsifier | Quantizer | Compressor):
             raise self._error(start, stop, f"makes a {type(piece).__name__}, not a compressor")
@@ -174,7 +174,7 @@ class _Parser:
                 raise self._error(low, high, str(error)) from None
             except Exception as error:
                 # Somebody else's reader, which should have raised ValueError.
-                reason = f"cannot be read: {type(error).__name__}: {error}"
+                reason = f"cannot be read: {told(error)}"
                 raise self._error(low, high, reason) from error
         return given
 

@@ -62,6 +62,11 @@ class Quantizer(ABC):
     Then `Chain` does not look at the values once more.
     """
 
+    def __init_subclass__(cls) -> None:
+        if "decode" in vars(cls) and "decode_rows" not in vars(cls):
+            # An inherited one knows how the parent decodes.
+            cls.decode_rows = Quantizer.decode_rows  # type: ignore[method-assign]
+
     @abstractmethod
     def omega(self, m: int) -> float | None:
         """Return ω where Q ∈ U(ω) on ℝᵐ, None for a biased one."""
@@ -212,6 +217,11 @@ class BFloat16(Quantizer):
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 2 * m)
         return bfloat16_decode(np.frombuffer(parts[0], dtype="<u2"))
+
+    def decode_rows(self, messages: Chorus, m: int) -> Values | None:
+        if messages.sizes != (2 * m,):
+            return None
+        return bfloat16_decode(np.frombuffer(messages.joined(0), dtype="<u2")).reshape(-1, m)
 
 
 @dataclass(frozen=True)

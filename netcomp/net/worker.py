@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
 from netcomp.draw import MAX_SEED, Direction, Draw
-from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused
+from netcomp.errors import LocalProtocolError, NetcompError, PeerRefused, told
 from netcomp.net.alarm import clock
 from netcomp.net.connection import Connection
 from netcomp.net.loops import on_signals, raise_file_limit, rare_collections
@@ -183,12 +183,18 @@ class _Worker:
         quietly(self.hear, event, now)
 
     def hear(self, event: Event, now: float) -> None:
-        """Answer what was delivered at `now`, after what was before it; to be called `quietly`."""
-        if self._slow or self._computing or self._waiting:
-            self._waiting.append((event, now))
-            self._answer_next()
-        else:
-            self._reply(self._answer(event, now))
+        """Answer what was delivered at `now`, after what was before it; to be called `quietly`.
+
+        What goes wrong ends this slot's conversation alone: others are still to hear.
+        """
+        try:
+            if self._slow or self._computing or self._waiting:
+                self._waiting.append((event, now))
+                self._answer_next()
+            else:
+                self._reply(self._answer(event, now))
+        except Exception as error:  # noqa: BLE001 — whatever it is, the server is told
+            self._fail(error)
 
     def _answer_next(self) -> None:
         """Answer the next event here where that is quick, else on the pool's thread."""
@@ -211,19 +217,26 @@ class _Worker:
 
     def _answered(self, future: asyncio.Future[Sequence[Outgoing] | Exception]) -> None:
         self._computing = False
-        if not future.cancelled():
+        if future.cancelled():
+            return
+        try:
             self._reply(future.result())
             quietly(self._answer_next)
+        except Exception as error:  # noqa: BLE001 — as in `hear`
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End the conversation; the server is told why."""
+        if self._connection is not None:
+            ours = error if isinstance(error, NetcompError) else LocalProtocolError(told(error))
+            self._connection.fail(ours)
 
     def _reply(self, answer: Sequence[Outgoing] | Exception) -> None:
         """Send the answer; what failed ends the conversation with its reason."""
         connection = self._connection
         assert connection is not None  # noqa: S101 — events come from it
         if isinstance(answer, Exception):
-            error = answer
-            if not isinstance(error, NetcompError):
-                error = LocalProtocolError(f"{type(error).__name__}: {error}")
-            connection.fail(error)
+            self._fail(answer)
             return
         # Waiting for a thread, or for other slots, is not slow.
         self._slow = self._slot.seconds > _SLOW_SECONDS

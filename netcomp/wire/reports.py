@@ -89,7 +89,7 @@ def read_numbers(bodies: Sequence[bytes]) -> list[Report]:
     reports = list(map(Report._make, _NUMBERS.iter_unpack(data)))
     if len(reports) < _MANY:
         return list(map(_checked, reports))
-    numbers = np.frombuffer(data, np.float64)
+    numbers = np.frombuffer(data, "<f8")
     if not _sound(float(numbers.min()), float(numbers.max()) * numbers.size):
         # Each may be sound where this cannot tell.
         return list(map(_checked, reports))

@@ -80,6 +80,20 @@ def test_a_worker_goes_by_its_own_bytes():
             assert (turn * told[worker]).tolist() == state.z.tolist()
 
 
+def test_a_worker_goes_by_its_own_key():
+    """The very same message under another run's key says something else."""
+    parts = parts_of("dore")
+    role = worker_role(parts, 0)
+    state = role.init(CASE.x0)
+    messages = [one.down[0] for one in play(parts, CASE.oracles, CASE.x0, 2, 3)]
+    state, _ = role.step(state, received(messages[0]), CASE.oracles[0], Draw(3, 0))
+    message = received(messages[1])
+    for seed in (3, 99, 3):
+        expected, _ = alone(role).step(state, message, CASE.oracles[0], Draw(seed, 1))
+        found, _ = role.step(state, message, CASE.oracles[0], Draw(seed, 1))
+        assert expected.z.tolist() == found.z.tolist()
+
+
 def test_long_vectors_are_not_kept(monkeypatch):
     """A worker with a vector that would be felt twice shares nothing, and hears as it did."""
     monkeypatch.setattr(alike, "_LARGEST", CASE.x0.nbytes - 1)

@@ -1,6 +1,7 @@
 """Quantizers of many parts: alone, with a sparsifier, inside scale and fcc."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from netcomp.compressors import (
     All,
     Chain,
     FastCompressed,
+    FloatFormat,
     Layers,
     Part,
     Quantizer,
@@ -18,12 +20,39 @@ from netcomp.compressors import (
     chain,
 )
 from netcomp.compressors.container import dump, load
+from netcomp.compressors.quantizers import BFloat16
 from netcomp.errors import RemoteProtocolError, SpecError
+from netcomp.roles import Chorus, Kind
 from support.notations import QUANTIZERS, key, resolved
 
 
 def normal(d):
     return np.random.default_rng(0).normal(size=d)
+
+
+@dataclass(frozen=True)
+class Doubled(FloatFormat):
+    """A float format of somebody's that reads what it is sent in its own way."""
+
+    def decode(self, parts, m):
+        return 2.0 * super().decode(parts, m)
+
+
+@dataclass(frozen=True)
+class DoubledShort(BFloat16):
+    """The same of another."""
+
+    def decode(self, parts, m):
+        return 2.0 * super().decode(parts, m)
+
+
+@dataclass(frozen=True)
+class Clipped(Chain):
+    """A compressor of somebody's that does so."""
+
+    def decode(self, parts, d, draw):
+        payload = super().decode(parts, d, draw)
+        return replace(payload, held=np.clip(payload.values, -1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -160,3 +189,28 @@ def test_parts_nobody_expected_are_refused_by_the_sender():
     with pytest.raises(SpecError, match=r"r = 15 makes [0-9]+ parts, more than 64") as caught:
         compressor.compress(normal(20), key())
     assert "fcc.r" == caught.value.field
+
+
+@pytest.mark.parametrize(
+    "compressor",
+    [
+        Chain(All(), FloatFormat("f32")),
+        Chain(All(), BFloat16()),
+        Chain(All(), Doubled("f32")),
+        Chain(All(), DoubledShort()),
+        Clipped(All(), FloatFormat("f32")),
+    ],
+    ids=repr,
+)
+def test_messages_are_added_up_as_their_own_class_decodes_them(compressor):
+    """A class with a `decode` of its own does not inherit a shorter way past it."""
+    vectors = [(3.0 * normal(40) / (1 + i)).astype(np.float32) for i in range(4)]
+    payloads = [compressor.compress(v, key()) for v in vectors]
+    ends = [*accumulate([part.nbytes for part in payloads[0].parts], initial=0)]
+    reads = [b"".join(payload.parts) for payload in payloads]
+    chorus = Chorus(Kind.VALUE, reads, [slice(*pair) for pair in pairwise(ends)])
+    expected, found = np.zeros(40), np.zeros(40)
+    for payload in payloads:
+        compressor.decode(payload.parts, 40, key()).add_to(expected, 0.25)
+    compressor.add_all(found, chorus, lambda _: key(), 0.25)
+    assert expected.tobytes() == found.tobytes()

@@ -128,6 +128,43 @@ def test_a_turn_may_be_over_before_its_time():
     assert ["between"] == seen
 
 
+def test_the_same_bytes_are_held_once():
+    """A broadcast that many slots of a process read takes the memory of one."""
+
+    def play(turn):
+        for who in range(4):
+            assert turn.keeps(who, running(), answer(b"to all", who // 2))
+
+    held = {who: data for _, reads in turned(play) for who, data, _ in reads}
+    assert held[0] is held[1]
+    assert held[2] is held[3]
+    assert held[0] != held[2]
+
+
+def test_a_bug_in_taking_one_layout_loses_no_other():
+    """The loop is told of it, as of any callback's; what else was read is handed on."""
+    handed, complaints = [], []
+
+    def take(layout, reads):
+        if layout.round == 1:
+            raise ZeroDivisionError
+        handed.extend(who for who, _, _ in reads)
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+        turn = Turn(take)
+        for who, round_ in enumerate((0, 1, 2, 1, 2)):
+            assert turn.keeps(who, running(), answer(bytes(round_), round_))
+        await asyncio.sleep(0)
+        assert turn.keeps("later", running(), answer(bytes(2), 2))
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert [0, 2, 4, "later"] == handed
+    assert [ZeroDivisionError] == [type(error) for error in complaints]
+
+
 def test_a_long_message_is_no_read_of_a_turn():
     """It comes in pieces: none of them is a whole one."""
     data = joined(

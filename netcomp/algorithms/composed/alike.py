@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from netcomp.draw import Draw
 from netcomp.roles import Array, Message
 
 __all__ = ["Alike", "Heard"]
@@ -32,7 +33,7 @@ class Alike:
     def __init__(self) -> None:
         self._start: tuple[Array, Any] | None = None
         self._last: tuple[Heard, Hashable, Message, Heard] | None = None
-        self._became: tuple[Any, Message, int, int, Any] | None = None
+        self._became: tuple[Any, Message, Draw, int, Any] | None = None
 
     def beginning(self, x0: Array, begin: Callable[[], Any]) -> Any:
         """Return the state `begin` gives at x⁰: the one it gave before, if x⁰ is the same."""
@@ -44,7 +45,7 @@ class Alike:
             self._start = x0, state
         return state
 
-    def became(self, before: Any, message: Message, round_: int, listener: int) -> Any:
+    def became(self, before: Any, message: Message, draw: Draw, listener: int) -> Any:
         """Return the state that another worker came to from the very same one and message.
 
         None where the last one that heard had another state, or a message of its own.
@@ -52,14 +53,14 @@ class Alike:
         last = self._became
         if last is None or last[0] is not before or last[1] is not message:
             return None
-        return last[4] if last[2] == round_ and last[3] == listener else None
+        return last[4] if last[2] == draw and last[3] == listener else None
 
     def remember(
-        self, before: Any, message: Message, round_: int, listener: int, state: Any
+        self, before: Any, message: Message, draw: Draw, listener: int, state: Any
     ) -> None:
         """Keep what a worker came to, for `became`; nothing where a vector would be felt."""
         if state.z.nbytes <= _LARGEST:
-            self._became = before, message, round_, listener, state
+            self._became = before, message, draw, listener, state
 
     def after(
         self, before: Heard, key: Hashable, message: Message, hear: Callable[[], Heard]

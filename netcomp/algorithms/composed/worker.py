@@ -105,12 +105,12 @@ class ComposedWorker:
             return self._now(state, self._hear(state, message, draw), draw)
         # Everybody in a group has the same key; who was away has missed other messages.
         alike, listener = self._alike, parts.listener(self.worker)
-        became: WorkerState | None = alike.became(state, message, draw.round, listener)
+        became: WorkerState | None = alike.became(state, message, draw, listener)
         if became is None:
             key, hear = (draw, listener, state.round), partial(self._hear, state, message, draw)
             heard = alike.after((state.z, state.down, state.x), key, message, hear)
             became = self._now(state, heard, draw)
-            alike.remember(state, message, draw.round, listener, became)
+            alike.remember(state, message, draw, listener, became)
         return became
 
     def _now(self, state: WorkerState, heard: Heard, draw: Draw) -> WorkerState:

@@ -13,7 +13,7 @@ import numpy as np
 from netcomp.compressors.base import Payload
 from netcomp.compressors.conformance.subject import Case, Subject, fresh
 from netcomp.draw import Draw, Stream
-from netcomp.errors import RemoteProtocolError
+from netcomp.errors import RemoteProtocolError, told
 from netcomp.laws import Broken
 
 __all__ = ["hostile_bytes", "mutated", "wrong_lengths"]
@@ -117,7 +117,7 @@ class _Attack:
             self.refused += 1
             return
         except Exception as error:  # noqa: BLE001 — any other exception is what is looked for
-            what = f"{type(error).__name__}: {error}"
+            what = told(error)
             raise Broken(f"{self.where}: {what} instead of RemoteProtocolError") from None
         given = sum(map(len, parts))
         if used > 4 * usual + 64 * (8 * case.d + given) + _SPARE:
