@@ -7,6 +7,7 @@ exact where this machine can load the data too, else conservative bounds marked 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -29,7 +30,7 @@ from netcomp.errors import DataError, RemoteProtocolError, SpecError
 from netcomp.experiment.local import DTYPES, Oracles, layers_told
 from netcomp.experiment.spec import Spec
 from netcomp.protocol.coordinator import Ground
-from netcomp.protocol.round import Links
+from netcomp.protocol.round import Links, Ways
 from netcomp.wire.documents import Begin, Ready, Welcome, steps_of
 from netcomp.wire.messages import VECTOR_OVERHEAD
 
@@ -58,6 +59,7 @@ class Experiment:
         pairs = spec.network.links(spec.cluster.workers, spec.seed)
         self.links = [Links(up, down) for up, down in pairs]
         self.ports = spec.network.ports(pairs)
+        self.rates = spec.network.rates(pairs)
         self.compute_seconds = spec.cluster.compute_seconds
         self.plan: Plan | None = None
         self.constants: Constants | None = None
@@ -142,8 +144,10 @@ class Experiment:
         dtype = DTYPES[self.spec.algorithm.dtype]
         x0 = self._problem.x0(d, self._oracles.draw).astype(dtype, copy=False)
         begin = self._begin(composition, dtype, len(ready[0].metrics))
-        shared = self.ports.receive is not None
-        return Ground(server_role(composition), x0, begin, self.links, shared)
+        own = [
+            math.inf if one is None else one.rate for one in (self.ports.receive, self.ports.send)
+        ]
+        return Ground(server_role(composition), x0, begin, Ways(self.links, *own))
 
     def _laid_out(self, choice: Choice, layers: Sequence[int]) -> Choice:
         """Return the choice with the problem's layers written into its compressors."""
@@ -191,7 +195,10 @@ class Experiment:
         return found
 
     def resolved(self) -> dict[str, Any]:
-        """Return what was resolved, for the run's spec.toml: the plan, constants, dropped rows."""
+        """Return what was resolved, for the run's spec.toml: plan, constants, dropped rows, rates.
+
+        `network` has the rates of links that differ: who reads it need not draw them again.
+        """
         if self.plan is None or self.constants is None:
             return {}
         constants = {
@@ -202,4 +209,5 @@ class Experiment:
             "dropped_rows": self.dropped,
             "doubts": self.doubts,
             "constants": constants,
+            "network": self.rates,
         }

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,7 @@ from netcomp.link import (
     Port,
     Ports,
     Trace,
+    format_rate,
     link_of,
     parse_rate,
     parse_seconds,
@@ -32,6 +34,15 @@ Each = str | list[str] | None
 
 _WORKERS: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 _TRACE: Final = "trace:"
+_WORDS: Final = {
+    "uplink": "up",
+    "downlink": "down",
+    "latency": "latency",
+    "uplink_latency": "latency up",
+    "downlink_latency": "latency down",
+    "jitter": "jitter",
+}
+"""What the links are called in titles."""
 
 
 class Table(BaseModel):
@@ -107,18 +118,56 @@ class NetworkSpec(Table):
 
         if self == NetworkSpec(clock=self.clock):
             return "unlimited links"
+        # Beside a profile only what goes before it.
+        usual = {} if self.profile else {"uplink": "unlimited", "downlink": "unlimited"}
+        if not (self.profile or self.uplink_latency or self.downlink_latency):
+            usual["latency"] = "0 s"
         parts = [] if self.profile is None else [one(self.profile)]
-        if not parts or self.uplink or self.downlink or self.latency:
-            parts.append(f"{one(self.uplink or 'unlimited')} up")
-            parts.append(f"{one(self.downlink or 'unlimited')} down")
-            parts.append(f"{one(self.latency or '0 s')} latency")
-        if self.jitter is not None:
-            parts.append(f"{one(self.jitter)} jitter")
+        for key, words in _WORDS.items():
+            value = getattr(self, key) or usual.get(key)
+            if value is not None:
+                parts.append(f"{one(value)} {words}")
         if self.worker:
             parts.append("some of their own")
         if self.server != ServerLinkSpec():
             parts.append(f"server {self.server.receive} in, {self.server.send} out")
+        if self.overhead == "wire":
+            parts.append("headers counted")
         return ", ".join(parts)
+
+    def rates(self, links: Sequence[tuple[Link, Link]]) -> dict[str, list[str]]:
+        """Return the rates of the workers' links by way, of traces their mean.
+
+        As lists that could stand in [network]; ways in which all are alike are left out.
+        """
+        ways = {"uplink": [up for up, _ in links], "downlink": [down for _, down in links]}
+        found = {way: [one.mean_rate / self._share for one in of] for way, of in ways.items()}
+        return {
+            way: [_exactly(rate) for rate in rates]
+            for way, rates in found.items()
+            if len(set(rates)) > 1
+        }
+
+    def anywhere(self) -> NetworkSpec:
+        """Return the same links with whole paths of traces: as they are read in any folder."""
+
+        def whole(text: str) -> str:
+            path = text.removeprefix(_TRACE)
+            return text if path == text or not path else f"{_TRACE}{Path(path).absolute()}"
+
+        def placed(value: Each) -> Each:
+            return (
+                [whole(one) for one in value] if isinstance(value, list) else value and whole(value)
+            )
+
+        ways = {way: placed(getattr(self, way)) for way in ("uplink", "downlink")}
+        own = {
+            numbers: one.model_copy(
+                update={way: placed(getattr(one, way)) for way in ("uplink", "downlink")}
+            )
+            for numbers, one in self.worker.items()
+        }
+        return self.model_copy(update=ways | {"worker": own})
 
     @property
     def _share(self) -> float:
@@ -133,11 +182,19 @@ class NetworkSpec(Table):
             if value is not None:
                 for one, pair in zip(settled, each(value, workers, name), strict=True):
                     one[key] = pair
+        tables: dict[int, str] = {}
         for numbers, own in self.worker.items():
             for worker in _numbers(numbers, workers):
-                # A profile of one's own goes before the rates everybody has.
+                if (other := tables.setdefault(worker, numbers)) != numbers:
+                    reason = f"worker {worker} has a table already: network.worker.{other}"
+                    raise SpecError(f"network.worker.{numbers}", reason)
+                # A profile of one's own goes before the rates everybody has, and a latency
+                # before each way's.
                 if own.profile is not None:
                     settled[worker] = {}
+                elif own.latency is not None:
+                    for key in ("uplink_latency", "downlink_latency"):
+                        settled[worker].pop(key, None)
                 given = own.model_dump(exclude_none=True)
                 named = {key: (f"network.worker.{numbers}.{key}", v) for key, v in given.items()}
                 settled[worker] |= named
@@ -182,7 +239,9 @@ def _numbers(text: str, workers: int) -> range:
     if match is None:
         raise SpecError(field, "a worker is a number, several are first-last: 3, 4-7")
     first, last = int(match[1]), int(match[2] or match[1])
-    if not first <= last < workers:
+    if last < first:
+        raise SpecError(field, f"several are first-last: {last}-{first}")
+    if last >= workers:
         raise SpecError(field, f"the workers are 0 to {workers - 1}")
     return range(first, last + 1)
 
@@ -204,6 +263,12 @@ def _speed(text: str, field: str, draw: Draw, files: dict[str, float | Trace]) -
     if text not in files:
         files[text] = parse_speed(text, field, draw)
     return files[text]
+
+
+def _exactly(rate: float) -> str:
+    """Return a rate as it is read again, with a prefix where that loses nothing."""
+    text = format_rate(rate)
+    return text if parse_rate(text, "") == rate else f"{8 * rate!r} bit/s"
 
 
 def _scaled(link: Link, share: float) -> Link:

@@ -114,7 +114,7 @@ class Recorder:
         if self._keep:
             base = Path(self._spec.record.dir)
             self._store = RunStore.create(base, self._experiment.run, complain=self._note)
-            self._store.write_spec(self._spec.toml(resolved=self._experiment.resolved()))
+            self._store.write_spec(self._spec.anywhere().toml(resolved=self._experiment.resolved()))
             self._store.write_environment()
         if self._show:
             goals = self._spec.stop.goals

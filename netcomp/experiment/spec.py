@@ -7,8 +7,8 @@ the theorems' constants) is checked as soon as the data is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -45,8 +45,13 @@ MEASURED: Final = "measured"
 ENOUGH_ROUNDS: Final = 10_000
 """The budget of a run that has neither stop.rounds nor stop.seconds."""
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 Labels = Annotated[tuple[float, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+_WITH_UNITS: Final = ("network.", "cluster.compute")
 
 # What pydantic adds to the place of an error in a value that may be one thing or another.
 _UNION_MEMBERS = frozenset({"str", "int", "float", "list[str]"})
@@ -284,6 +289,10 @@ class Spec(Table):
         tree: dict[str, Any] = _without_none(self.model_dump(mode="json"))
         return tree
 
+    def anywhere(self) -> Self:
+        """Return the same spec with whole paths of traces: as it can be run in any folder."""
+        return self.model_copy(update={"network": self.network.anywhere()})
+
     def toml(self, **extra: Mapping[str, Any]) -> str:
         """Return the spec as TOML, with further tables behind it."""
         return tomli_w.dumps(self.tree() | _without_none(extra))
@@ -297,14 +306,26 @@ def _size(value: int | str | None, field: str) -> int | None:
 
 
 def _spec_error(error: ValidationError, prefix: str = "") -> SpecError:
-    first = error.errors(include_url=False)[0]
+    first = _inmost(error.errors(include_url=False))
     path = [prefix, *(str(part) for part in first["loc"] if part not in _UNION_MEMBERS)]
     field = ".".join(part for part in path if part)
     if first["type"] == "extra_forbidden":
         return SpecError(field, "unknown key")
-    if first["type"] == "model_type":
+    if first["type"] in ("model_type", "dict_type"):
         return SpecError(field, f"must be a table, not {first['input']!r}")
+    if first["type"] == "string_type":
+        hint = ', with its unit: "5 Mbit/s", "20 ms"' if field.startswith(_WITH_UNITS) else ""
+        return SpecError(field, f"must be text in quotes{hint}, not {first['input']!r}")
     return SpecError(field, f"{first['msg'].lower()}, not {first['input']!r}")
+
+
+def _inmost(errors: Sequence[ErrorDetails]) -> ErrorDetails:
+    """Return the first error, or the first within a list where that is what was given."""
+    first = errors[0]
+    if not isinstance(first["input"], list):
+        return first
+    within = (one for one in errors if len(one["loc"]) > len(first["loc"]))
+    return next(within, first)
 
 
 def _without_none(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -40,13 +41,15 @@ def load_trace(path: str, field: str) -> Trace:
     Raises `SpecError` for `field`, naming file and line.
     """
     try:
+        if not Path(path).is_file() and Path(path).exists():
+            raise SpecError(field, f"{path}: is no file")
         with Path(path).open("rb") as file:
             raw = file.read(_MAX_FILE + 1)
     except OSError as error:
         raise SpecError(field, f"{path}: {error.strerror or 'cannot be read'}") from None
     if len(raw) > _MAX_FILE:
         raise SpecError(field, f"{path}: more than {_MAX_FILE >> 20} MiB")
-    text = raw.decode("ascii", errors="replace")
+    text = raw.removeprefix(BOM_UTF8).decode("ascii", errors="replace")
     parse = parse_csv if path.lower().endswith(".csv") else parse_mahimahi
     return parse(text, path, field)
 

@@ -107,7 +107,7 @@ async def probe(host: str, port: int, seconds: float = 1.0) -> Figures:
 async def listen(
     host: str, port: int, listening: Callable[[str, int], None], *, once: bool = False
 ) -> None:
-    """Answer probers until cancelled, or, with `once`, until the first has gone.
+    """Answer probers until cancelled, or, with `once`, until the first has gone, strangers apart.
 
     `listening` is called with the address. Raises OSError where it cannot be listened on.
     """
@@ -116,17 +116,19 @@ async def listen(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        greeted = asyncio.Event()
         present.add(task)
         try:
             if len(present) <= _MOST_CLIENTS:
                 async with asyncio.timeout(_MOST_SECONDS):
-                    await _answer(reader, writer)
+                    await _answer(reader, writer, greeted)
         except (NetcompError, OSError, asyncio.IncompleteReadError):
             pass  # a stranger, or one who has had enough, or too much
         finally:
             await _close(writer)
             present.discard(task)
-            served.set()
+            if greeted.is_set():
+                served.set()
 
     server = await asyncio.start_server(serve, host, port)
     async with server:
@@ -151,9 +153,13 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, greeted: asyncio.Event
+) -> None:
+    """Do what a prober asks for; `greeted` is set as soon as it is known to be one."""
     if await _exactly(reader, len(_GREETING)) != _GREETING:
         return
+    greeted.set()
     writer.write(_GREETING)
     while True:
         what, nbytes = _REQUEST.unpack(await _exactly(reader, _REQUEST.size))

@@ -29,7 +29,7 @@ from netcomp.protocol.goals import Goals, Progress
 from netcomp.protocol.inbox import Inbox, window
 from netcomp.protocol.probes import ProbeSum, dense_message
 from netcomp.protocol.quiet import quietly
-from netcomp.protocol.round import Links, Round, Ways
+from netcomp.protocol.round import Round, Ways
 from netcomp.results.events import RoundRecord
 from netcomp.roles import Array, FoldingRole, Hearing, Message, ServerRole
 from netcomp.wire.documents import Begin, Ready, Stop, Welcome, encode
@@ -50,8 +50,7 @@ class Ground:
     role: ServerRole
     x0: Array
     begin: Begin
-    links: Sequence[Links]
-    shared: bool = False  # a rate of the server's own, by the uplinks
+    ways: Ways
 
 
 class _Phase(Enum):
@@ -163,7 +162,7 @@ class Coordinator:
         # The state has x⁰ as long as it needs it; held here it would stay for good.
         self._ground = replace(ground, x0=np.empty(0, ground.x0.dtype))
         self._dim = ground.x0.size
-        self._ways = Ways(ground.links)
+        self._ways = ground.ways
         begin = encode(ground.begin)
         out: list[ins.Instruction] = []
         for worker in range(self.workers):
@@ -202,8 +201,7 @@ class Coordinator:
     def _await(self, workers: Iterable[int], largest: int) -> list[ins.Instruction]:
         """Expect a message of at most `largest` bytes from each worker."""
         # Emulated links are all in use at once, or the emulation would be wrong.
-        free = not self._begun.shared and self._ways.free_up
-        self._inbox = Inbox(workers, window(largest) if free else None)
+        self._inbox = Inbox(workers, window(largest) if self._ways.free_up else None)
         return [ins.Listen(worker, reading=False) for worker in self._inbox.shut]
 
     def _in_round(self, workers: Sequence[int], number: int) -> bool:

@@ -3,13 +3,15 @@
 Only durations cross the network, so of a worker's round trip the server knows when it spoke
 and when the answer was there, and from the worker how long it took in between; the rest is
 the two ways together. It is split between down and up in proportion to what the emulated
-link takes for either frame, or, on a link that is not emulated, to the frames' bytes. What
-remains of the round's wall time is waiting: for stragglers, for the server, for a processor
-that slots share. So the five shares of a worker add up to the round's wall time exactly.
+link, or a rate of the server's own, takes for either frame, or, where neither is emulated, to
+the frames' bytes. What remains of the round's wall time is waiting: for stragglers, for the
+server, for a processor that slots share. So the five shares of a worker add up to the round's
+wall time exactly.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
@@ -34,11 +36,18 @@ class Links:
 
 
 class Ways:
-    """All workers' emulated links, for questions about many of them at once."""
+    """All workers' emulated links, for questions about many of them at once.
 
-    def __init__(self, links: Sequence[Links]) -> None:
-        self.free_up = all(one.up.unlimited for one in links)
-        self._free = self.free_up and all(one.down.unlimited for one in links)
+    `receive` and `send` are the server's own rates (bytes/s), which all workers share.
+    """
+
+    def __init__(
+        self, links: Sequence[Links], receive: float = math.inf, send: float = math.inf
+    ) -> None:
+        self._ports = np.array((send, receive))
+        self.free_up = math.isinf(receive) and all(one.up.unlimited for one in links)
+        free_down = math.isinf(send) and all(one.down.unlimited for one in links)
+        self._free = self.free_up and free_down
         # Down and up as in (bytes, bytes); the link's seconds are bytes / rate + rest.
         pairs = [(one.down, one.up) for one in links]
         self._rates = np.array([[link.mean_rate for link in pair] for pair in pairs])
@@ -53,7 +62,9 @@ class Ways:
         """
         ways = nbytes
         if not self._free:
-            seconds = nbytes / self._rates[workers] + self._rests[workers]
+            # Where the server's own rate is what is scarce, a frame ends about when all do.
+            passing = np.maximum(nbytes / self._rates[workers], nbytes.sum(axis=0) / self._ports)
+            seconds = passing + self._rests[workers]
             ways = np.where(seconds.any(axis=1, keepdims=True), seconds, nbytes)
         share: NDArray[np.float64] = ways[:, 0] / ways.sum(axis=1)
         return share

@@ -66,7 +66,7 @@ def comparison_table(summaries: Sequence[Summary]) -> Table:
 
     A summary may carry "label", printed for its algorithm. Rounds and wire
     bytes are those to the target, over all workers; rounds of a run that
-    missed it are all it made.
+    missed it are all it made. A star stands at a run whose links were late.
     """
     # Nine columns in eighty characters: only the algorithm's name may fold.
     table = Table(
@@ -85,7 +85,7 @@ def comparison_table(summaries: Sequence[Summary]) -> Table:
     for place, summary in enumerate(ranked(summaries), start=1):
         reached, value = summary["reached_target"], summary["grad_norm_sq"]
         table.add_row(
-            str(place),
+            f"{place}{'' if _believed(summary) else '*'}",
             Text(_label(summary)),
             Text("yes", style="green") if reached else Text("no", style="red"),
             str(summary["target"]["round"] if reached else summary["rounds"]),
@@ -113,6 +113,8 @@ def winners(summaries: Sequence[Summary]) -> str:
         f"first in bytes (up + down): {_label(cheapest)} "
         f"({format_bytes(_bytes_to_target(cheapest))})."
     )
+    if not (_believed(reached[0]) and _believed(cheapest)):
+        text += " Not to be relied on: links of a run named here were late."
     if len(_targets(summaries)) > 1:
         text += " The runs had different targets, so this ranks unlike things."
     return text
@@ -187,6 +189,11 @@ def _lag_line(emulation: Mapping[str, Any]) -> Text:
     )
 
 
+def _believed(summary: Summary) -> bool:
+    """Whether the links were what they were said to be."""
+    return bool(summary["emulation"]["valid"])
+
+
 def _rank(summary: Summary) -> tuple[bool, float]:
     reached = bool(summary["reached_target"])
     value = summary["target"]["seconds"] if reached else summary["grad_norm_sq"]
@@ -217,8 +224,11 @@ def _targets(summaries: Sequence[Summary]) -> set[tuple[str, float]]:
 
 def _caption(summaries: Sequence[Summary]) -> str:
     goals = [f"{name} {format_number(value)}" for name, value in sorted(_targets(summaries))]
-    return (
+    caption = (
         f"target: {' or '.join(goals)}; wire bytes to it, over all workers"
         if goals
         else "no target set"
     )
+    if all(map(_believed, summaries)):
+        return caption
+    return f"{caption}\n* invalid: this machine could not keep up with the links"

@@ -57,7 +57,13 @@ MISTAKES = {
     "run QUADRATIC --set network.server.send=fast": "network.server.send: 'fast'",
     "run QUADRATIC --set network.server.in=fast": "network.server.in: unknown key",
     "run QUADRATIC --set network.worker.9.uplink='1 B/s'": "network.worker.9: .*0 to 2",
-    "run QUADRATIC --set network.worker.1-0.uplink='1 B/s'": "network.worker.1-0: .*0 to 2",
+    "run QUADRATIC --set network.worker.1-0.uplink='1 B/s'": "network.worker.1-0: .*0-1",
+    "run QUADRATIC --set network.worker.1.uplink='1 B/s' --set network.worker.0-2.uplink='2 B/s'": (
+        "network.worker.0-2: worker 1 has a table already: network.worker.1"
+    ),
+    'run QUADRATIC --set \'network.uplink=["1 B/s", 2, "3 B/s"]\'': (
+        "network.uplink.1: must be text in quotes, with its unit.*not 2"
+    ),
     "run QUADRATIC --set network.worker.x.uplink='1 B/s'": "network.worker.x: a worker is a number",
     "run QUADRATIC --set network.worker.1.uplink=1": "network.worker.1.uplink: .*not 1",
     "run QUADRATIC --set network.worker.1.jitter='1 m'": "network.worker.1.jitter: .*'min'",

@@ -2,11 +2,13 @@
 
 import asyncio
 import math
+import tomllib
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 
+import netcomp
 from netcomp.draw import Direction, Draw
 from netcomp.experiment.spec import Spec
 from netcomp.link import Link
@@ -249,6 +251,65 @@ def test_latency_may_differ_by_direction():
     network = {"latency": "5 ms", "uplink_latency": "20 ms"}
     ((up, down), *_) = Spec.parse(small(network=network)).network.links(WORKERS, 1)
     assert (0.02, 0.005) == (up.latency, down.latency)
+
+
+def test_a_workers_own_latency_goes_before_what_all_have_each_way():
+    network = {
+        "uplink_latency": "50 ms",
+        "worker": {"0": {"latency": "1 ms"}, "1": {"latency": "1 ms", "uplink_latency": "2 ms"}},
+    }
+    links = Spec.parse(small(network=network)).network.links(WORKERS, 1)
+    assert [(0.001, 0.001), (0.002, 0.001), (0.05, 0.0)] == [
+        (up.latency, down.latency) for up, down in links
+    ]
+
+
+@pytest.mark.parametrize(
+    ("network", "title"),
+    [
+        ({}, "unlimited links"),
+        ({"uplink": "1 Mbit/s"}, "1 Mbit/s up, unlimited down, 0 s latency"),
+        ({"profile": "cable"}, "cable"),
+        ({"profile": "cable", "latency": "5 ms"}, "cable, 5 ms latency"),
+        ({"profile": "4g", "uplink": "1 Mbit/s"}, "4g, 1 Mbit/s up"),
+        ({"profile": "4g", "uplink_latency": "1 s"}, "4g, 1 s latency up"),
+        ({"uplink_latency": "50 ms"}, "unlimited up, unlimited down, 50 ms latency up"),
+        ({"profile": ["4g", "lan", "leo"], "overhead": "wire"}, "4g … leo, headers counted"),
+    ],
+)
+def test_a_title_names_the_links_there_were(network, title):
+    assert title == Spec.parse(small(network=network)).network.label()
+
+
+def test_the_servers_own_rate_is_the_bottleneck_where_it_is(tmp_path):
+    """Travel is split by what is scarce: the links alone would say nothing, or the contrary."""
+    for way, other, own in (("down", "up", "send"), ("up", "down", "receive")):
+        network = {"uplink": "1 MB/s", "downlink": "1 MB/s", "server": {own: "1 KiB/s"}}
+        for links in (network, {"server": network["server"]}):
+            times = (
+                in_memory(small(algorithm=METHODS["gd"], network=links)).records[-1].mean_times()
+            )
+            assert getattr(times, way) > 100 * getattr(times, other)
+
+
+def test_a_run_folder_tells_the_rates_drawn_and_runs_anywhere(tmp_path, monkeypatch):
+    """Its spec has the rates as a list that may stand in [network], and whole paths of traces."""
+    (tmp_path / "t.csv").write_text("0,8192\n1,4096\n")
+    monkeypatch.chdir(tmp_path)
+    network = {
+        "uplink": "lognormal:median=10 Mbit/s,sigma=0.5",
+        "downlink": "1 Mbit/s",
+        "worker": {"1": {"downlink": "trace:t.csv"}},
+    }
+    tree = small(network=network | {"clock": "virtual"}, record={"dir": str(tmp_path / "runs")})
+    folder = netcomp.run(tree).run_dir
+    written = tomllib.loads((folder / "spec.toml").read_text())
+    told = written["resolved"]["network"]
+    drawn = Spec.parse(tree).network.links(WORKERS, 1)
+    again = Spec.parse(small(network={"uplink": told["uplink"]})).network.links(WORKERS, 1)
+    assert [up for up, _ in drawn] == [up for up, _ in again]
+    assert ["1 Mbit/s", "6.144 kbit/s", "1 Mbit/s"] == told["downlink"]
+    assert f"trace:{tmp_path}/t.csv" == written["network"]["worker"]["1"]["downlink"]
 
 
 def test_every_worker_draws_its_own_rate_by_seed():

@@ -1,6 +1,7 @@
 """Rates that change with time: the formula against sums by hand, files, generators."""
 
 import math
+import os
 from fractions import Fraction
 
 import pytest
@@ -247,6 +248,19 @@ def test_the_name_decides_how_a_file_is_read(tmp_path):
     (tmp_path / "a.down").write_text("1\n")
     assert 1000.0 == load_trace(str(tmp_path / "a.csv"), FIELD).mean
     assert OPPORTUNITY * 1000 == pytest.approx(load_trace(str(tmp_path / "a.down"), FIELD).mean)
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(tmp_path):
+    """As spreadsheets write it."""
+    (tmp_path / "a.csv").write_text("t,bit/s\n0,8000\n1,8000\n", encoding="utf-8-sig")
+    assert 1000.0 == load_trace(str(tmp_path / "a.csv"), FIELD).mean
+
+
+def test_a_pipe_is_no_trace(tmp_path):
+    """Reading from it would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SpecError, match="is no file"):
+        load_trace(str(tmp_path / "pipe"), FIELD)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import math
 import struct
 import tomllib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,30 @@ def test_a_listener_may_end_after_the_first():
     at = None
     figures, ended = loops.run(course())
     assert (True, None) == (figures.uplink > 0, ended)
+
+
+def test_a_stranger_is_not_the_first():
+    """Whoever says something else, or nothing, leaves the listener to the probe that comes."""
+
+    async def course():
+        at = asyncio.get_running_loop().create_future()
+        ended = asyncio.create_task(listen("127.0.0.1", 0, lambda *a: at.set_result(a), once=True))
+        for said in (b"GET / HTTP/1.1\r\n\r\n", b""):
+            reader, writer = await asyncio.open_connection(*await at)
+            writer.write(said)
+            if said:
+                with suppress(ConnectionError):
+                    await reader.read()
+            writer.close()
+        figures = await probe(*await at, 0.01)
+        await ended
+        return figures.uplink
+
+    async def limited():
+        async with asyncio.timeout(60):
+            return await course()
+
+    assert loops.run(limited()) > 0
 
 
 REQUEST = struct.Struct(">cI")

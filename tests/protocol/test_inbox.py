@@ -85,7 +85,7 @@ def test_workers_beyond_the_window_are_not_read_until_their_turn_is_near(monkeyp
     assert opened in run.on(ins.Interrupt("interrupted"), 1.0)
 
 
-@pytest.mark.parametrize("emulated", [{"links": Links(up=Link(rate=1.0))}, {"shared": True}])
+@pytest.mark.parametrize("emulated", [{"links": Links(up=Link(rate=1.0))}, {"receive": 1.0}])
 def test_emulated_links_are_all_read_at_once(emulated, monkeypatch):
     """Else one would stand still while another is in use; so too where they share a rate."""
     _, out, spoken = started(monkeypatch, ahead=1, **emulated)

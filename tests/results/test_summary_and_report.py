@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 from rich.console import Console
 
@@ -151,6 +152,19 @@ def test_late_links_make_a_run_invalid():
         assert lag.valid != ("could not keep up" in text)
         assert "late" in text
     assert "late" not in text_of(run_table(summarise(Ledger(1, 2), Overhead(), **arguments)))
+
+
+def test_an_invalid_run_is_marked_where_runs_are_ranked():
+    """A winner whose links were late is named with a warning."""
+    late, good = finished("late", 1.0, 10), finished("good", 2.0, 20)
+    assert "*" not in text_of(comparison_table([late, good]))
+    late = late | {"emulation": late["emulation"] | {"valid": False}}
+    text = text_of(comparison_table([late, good]), width=80)
+    assert re.search(r"1\* late", text)
+    assert re.search(r"2 +good", text)
+    assert "* invalid: this machine could not keep up" in text
+    assert "Not to be relied on" in winners([late, good])
+    assert "Not to be relied on" not in winners([good])
 
 
 def test_labels_with_brackets_are_printed_as_they_are(run):

@@ -1,5 +1,7 @@
 """A coordinator's run without a network: made, gathered, and answered for by hand."""
 
+import math
+
 import numpy as np
 
 from netcomp.algorithms import Choice, StepSize, compose, server_role
@@ -7,7 +9,7 @@ from netcomp.algorithms.catalogue import ALGORITHMS
 from netcomp.protocol import instructions as ins
 from netcomp.protocol.coordinator import Coordinator, Ground
 from netcomp.protocol.goals import Goals
-from netcomp.protocol.round import Links
+from netcomp.protocol.round import Links, Ways
 from netcomp.roles import Kind, Message
 from netcomp.wire.documents import Begin, Hello, Known, Ready, Welcome
 from netcomp.wire.reports import Report
@@ -30,10 +32,16 @@ def gd(step):
 
 
 def coordinator(
-    rounds=2, identify=lambda: None, probe_every=1, step=0.5, role=None, links=FREE, shared=False
+    rounds=2,
+    identify=lambda: None,
+    probe_every=1,
+    step=0.5,
+    role=None,
+    links=FREE,
+    receive=math.inf,
 ):
     begin = Begin(plan={}, max_down=999, max_up=999, max_probe=999)
-    ground = Ground(role or gd(step), np.ones(D), begin, [links] * WORKERS, shared)
+    ground = Ground(role or gd(step), np.ones(D), begin, Ways([links] * WORKERS, receive))
     return Coordinator(
         workers=WORKERS,
         seed=1,
