@@ -43,7 +43,7 @@ links: $(STAMP)  ## how exact the emulated links are on this machine
 kernel-links: $(STAMP)  ## emulated links beside the kernel's own (root, iproute2)
 	$(BIN)/python -m benchmarks.links.kernel
 
-memory: $(STAMP)  ## the server's memory at d = 1e7
+memory: $(STAMP)  ## memory and open files of servers and of processes of many workers
 	$(BIN)/python -m benchmarks.memory
 
 compressors: $(STAMP)  ## every compressor's bytes and speed beside limits and other libraries

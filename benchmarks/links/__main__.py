@@ -103,11 +103,12 @@ def main() -> None:
     Console(width=120).print(table_of(rows))
     more = longer(quick=options.quick)
     for row in more:
-        goal = f" (goal: {row['goal']})" if row["goal"] else ""
-        print(f"{row['what']}: {row['figures']}{goal}{'' if row['holds'] else ': does not hold'}")
-    failed = sum(row["verdict"] == "does not hold" for row in rows)
-    failed += sum(not row["holds"] for row in more)
-    print(f"{len(rows) + len(more) - failed} of {len(rows) + len(more)} hold")
+        goal = f" (goal: {row['goal']})" if row["goal"] else " (no goal)"
+        verdict = ": does not hold" if row["holds"] is False else ""
+        print(f"{row['what']}: {row['figures']}{goal}{verdict}")
+    judged = [row["verdict"] != "does not hold" for row in rows]
+    judged += [row["holds"] for row in more if row["holds"] is not None]
+    print(f"{sum(judged)} of {len(judged)} hold")
     options.out.mkdir(parents=True, exist_ok=True)
     content = {"machine": describe(), "rows": rows, "longer": more}
     (options.out / "results.json").write_text(json.dumps(content, indent=1) + "\n")
