@@ -25,7 +25,7 @@ _ROUND_GOAL = 0.03
 
 
 def longer(*, quick: bool) -> list[dict[str, Any]]:
-    """Measure everything here; a row has `what`, `figures`, `goal` and `holds`, None where no goal."""
+    """Measure everything here: `what`, `figures`, `goal` and `holds`, None where it has no goal."""
     return [_drift(), *_many(2 if quick else 5), _shared(2 if quick else 5), _rounds(quick=quick)]
 
 
