@@ -114,7 +114,9 @@ def winners(summaries: Sequence[Summary]) -> str:
         f"({format_bytes(_bytes_to_target(cheapest))})."
     )
     if not (_believed(reached[0]) and _believed(cheapest)):
-        text += " Not to be relied on: links of a run named here were late; the virtual clock is exact."
+        text += (
+            " Not to be relied on: links of a run named here were late; the virtual clock is exact."
+        )
     if len(_targets(summaries)) > 1:
         text += " The runs had different targets, so this ranks unlike things."
     return text
