@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +31,9 @@ __all__ = ["LinkSpec", "NetworkSpec", "ServerLinkSpec", "Table", "each"]
 
 Each = str | list[str] | None
 """One value for all workers, or a list with one a worker."""
+
+T = TypeVar("T", bound=BaseModel)
+S = TypeVar("S", str, str | None)
 
 _WORKERS: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 _TRACE: Final = "trace:"
@@ -150,24 +153,8 @@ class NetworkSpec(Table):
 
     def anywhere(self) -> NetworkSpec:
         """Return the same links with whole paths of traces: as they are read in any folder."""
-
-        def whole(text: str) -> str:
-            path = text.removeprefix(_TRACE)
-            return text if path == text or not path else f"{_TRACE}{Path(path).absolute()}"
-
-        def placed(value: Each) -> Each:
-            return (
-                [whole(one) for one in value] if isinstance(value, list) else value and whole(value)
-            )
-
-        ways = {way: placed(getattr(self, way)) for way in ("uplink", "downlink")}
-        own = {
-            numbers: one.model_copy(
-                update={way: placed(getattr(one, way)) for way in ("uplink", "downlink")}
-            )
-            for numbers, one in self.worker.items()
-        }
-        return self.model_copy(update=ways | {"worker": own})
+        own = {numbers: _placed(one) for numbers, one in self.worker.items()}
+        return _placed(self).model_copy(update={"worker": own})
 
     @property
     def _share(self) -> float:
@@ -263,6 +250,22 @@ def _speed(text: str, field: str, draw: Draw, files: dict[str, float | Trace]) -
     if text not in files:
         files[text] = parse_speed(text, field, draw)
     return files[text]
+
+
+def _placed(table: T) -> T:
+    """Return a table with whole paths where its speeds are traces."""
+    placed: dict[str, Each] = {}
+    for way in ("uplink", "downlink"):
+        speed: Each = getattr(table, way)
+        placed[way] = [_whole(one) for one in speed] if isinstance(speed, list) else _whole(speed)
+    return table.model_copy(update=placed)
+
+
+def _whole(speed: S) -> S | str:
+    """Return a speed with the whole path where it is a trace."""
+    if speed is None or not speed.startswith(_TRACE) or speed == _TRACE:
+        return speed
+    return f"{_TRACE}{Path(speed.removeprefix(_TRACE)).absolute()}"
 
 
 def _exactly(rate: float) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from netcomp.algorithms import ALGORITHMS, Choice, DownCarries, SideChoice, StepSize, UpCarries
 from netcomp.compressors import parse_compressor
@@ -45,13 +46,11 @@ MEASURED: Final = "measured"
 ENOUGH_ROUNDS: Final = 10_000
 """The budget of a run that has neither stop.rounds nor stop.seconds."""
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 Labels = Annotated[tuple[float, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 _WITH_UNITS: Final = ("network.", "cluster.compute")
+"""How the fields begin whose text is a number with a unit."""
 
 # What pydantic adds to the place of an error in a value that may be one thing or another.
 _UNION_MEMBERS = frozenset({"str", "int", "float", "list[str]"})
