@@ -6,9 +6,13 @@ length has exactly one spelling.
 
 Fixed width: value i takes the bits i·width … (i+1)·width − 1, its most significant bit
 first; `count` values take ⌈count·width/8⌉ bytes. Eight values fill `width` whole bytes,
-so all groups of eight are shifted into place at once, a few operations a byte of output.
+so all groups of eight are shifted into place at once, by a few operations.
 
 Unary: a value v is v zero bits and a one; the string ends with the byte of the last one.
+
+`ones` finds the bits that are set. Where they are few, it looks for pairs of bytes that are not
+zero, for the bytes of those that are not, and then for bits: half the time of a search through as
+many flags.
 """
 
 from __future__ import annotations
@@ -20,12 +24,23 @@ from numpy.typing import NDArray
 
 from netcomp.errors import RemoteProtocolError
 
-__all__ = ["MAX_WIDTH", "pack_bits", "pack_unary", "packed_bytes", "unpack_bits", "unpack_unary"]
+__all__ = [
+    "MAX_WIDTH",
+    "ones",
+    "pack_bits",
+    "pack_unary",
+    "packed_bytes",
+    "unpack_bits",
+    "unpack_unary",
+]
 
 MAX_WIDTH: Final = 32
 """The widest field (bits)."""
 
 _CHUNK = 1 << 14
+_LONG = 1 << 16
+_MANY: Final = 3 / 4
+"""All bits are looked at where more than this share of pairs of bytes is not zero."""
 _WHOLE: Final[dict[int, np.dtype[Any]]] = {
     8: np.dtype(">u1"),
     16: np.dtype(">u2"),
@@ -51,19 +66,40 @@ def pack_bits(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
     if width in _WHOLE:
         return values.astype(_WHOLE[width]).view(np.uint8)
     out = np.empty(packed_bytes(values.size, width), dtype=np.uint8)
-    for start in range(0, values.size, _CHUNK):
-        part = values[start : start + _CHUNK]
+    chunk, pack = (_LONG, _pack_narrow) if width < 8 else (_CHUNK, _pack_wide)  # noqa: PLR2004
+    for start in range(0, values.size, chunk):
+        part = values[start : start + chunk]
         groups = np.zeros((-(-part.size // 8), 8), dtype=_word(width))
         groups.reshape(-1)[: part.size] = part
         at = start // 8 * width
-        piece = _pack_groups(np.ascontiguousarray(groups.T), width).reshape(-1)
         size = packed_bytes(part.size, width)
-        out[at : at + size] = piece[:size]
+        out[at : at + size] = pack(groups, width).reshape(-1)[:size]
     return out
 
 
-def _pack_groups(columns: NDArray[Any], width: int) -> NDArray[np.uint8]:
-    """Return (m, width) bytes from (8, m) values: row j of the result is a group's bytes."""
+def _pack_narrow(groups: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Return (m, width) bytes from (m, 8) values of less than 8 bits: row j is a group's bytes.
+
+    Neighbours are put together three times, the first of two above the second, until a group is
+    a word of 64 bits.
+    """
+    words: NDArray[Any] = groups.reshape(-1)
+    for word in ("<u2", "<u4", "<u8"):
+        pairs = words.view(word)
+        kind = pairs.dtype.type
+        half = 4 * pairs.itemsize
+        words = (pairs & kind((1 << half) - 1)) << kind(width)
+        words |= pairs >> kind(half)
+        words = words.astype(word, copy=False)
+        width *= 2
+    # Eight widths are shifted to the top of the word, its first bytes are the group's.
+    words <<= np.uint64(64 - width)
+    return words.astype(">u8").view(np.uint8).reshape(-1, 8)[:, : width // 8]
+
+
+def _pack_wide(groups: NDArray[Any], width: int) -> NDArray[np.uint8]:
+    """Return (m, width) bytes from (m, 8) values: row j of the result is a group's bytes."""
+    columns = np.ascontiguousarray(groups.T)
     out = np.empty((columns.shape[1], width), dtype=np.uint8)
     for j in range(width):
         byte = np.zeros(columns.shape[1], dtype=columns.dtype)
@@ -157,6 +193,28 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
     if found != count:
         raise RemoteProtocolError("fewer unary numbers than announced")
     return np.diff(ones) - 1
+
+
+def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return which bits of a string of bytes are set, increasing."""
+    pairs = np.zeros(-(-raw.size // 2), dtype=np.uint16)
+    pairs.view(np.uint8)[: raw.size] = raw
+    pair = (pairs != 0).nonzero()[0]
+    if pair.size > _MANY * pairs.size:
+        return np.flatnonzero(np.unpackbits(raw).view(bool))
+    some = pairs.take(pair).view(np.uint8)
+    byte = (some != 0).nonzero()[0]
+    bit = np.unpackbits(some.take(byte)).view(bool).nonzero()[0]
+    # From the innermost outward: which bit of which byte of which pair.
+    byte = byte.take(bit >> 3)
+    out: NDArray[np.int64] = pair.take(byte >> 1)
+    out <<= 4
+    byte &= 1
+    byte <<= 3
+    out += byte
+    bit &= 7
+    out += bit
+    return out
 
 
 def _shifted(values: NDArray[Any], right: int) -> NDArray[Any]:

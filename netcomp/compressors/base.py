@@ -36,6 +36,7 @@ __all__ = [
     "Payload",
     "add_scaled",
     "all_finite",
+    "first_not_finite",
     "not_finite",
     "require_finite",
 ]
@@ -285,4 +286,9 @@ def not_finite(index: int, draw: Draw) -> NotFinite:
 def require_finite(values: NDArray[Any], draw: Draw) -> None:
     """Raise `NotFinite` with the first bad index unless all values are finite."""
     if not all_finite(values):
-        raise not_finite(int(np.argmin(np.isfinite(values))), draw)
+        raise first_not_finite(values, draw)
+
+
+def first_not_finite(values: NDArray[Any], draw: Draw) -> NotFinite:
+    """Return the error for the first of the values that is not finite; one of them is not."""
+    return not_finite(int(np.argmin(np.isfinite(values))), draw)

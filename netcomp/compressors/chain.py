@@ -72,7 +72,8 @@ class Chain(Compressor):
             parts, values = self.quantizer.encode(v, draw)
             return Payload(v.size, None, values, parts, self.quantizer.bits(v.size))
         # The quantizer sees the kept values only, but a NaN anywhere must be told.
-        require_finite(v, draw)
+        if not self.sparsifier.selects_finite:
+            require_finite(v, draw)
         indices = self.sparsifier.select(v, draw)
         if indices is None:
             kept = v

@@ -30,6 +30,11 @@ class Sparsifier(ABC):
     correlated: bool = False
     varies: bool = False
     """Whether the factor differs between coordinates; `scale` is the largest of them then."""
+    selects_finite: bool = False
+    """Whether `select` itself raises `NotFinite` where a value is NaN or infinite.
+
+    Then `Chain` does not look at the vector before.
+    """
     index_parts: int = 0
     """Payload parts that carry indices: 0 where both ends derive them from the key."""
 
@@ -48,7 +53,10 @@ class Sparsifier(ABC):
 
     @abstractmethod
     def select(self, v: NDArray[Any], draw: Draw) -> Indices | None:
-        """Return the coordinates kept of a finite v, distinct; None for all of them."""
+        """Return the coordinates kept of v, distinct; None for all of them.
+
+        v is finite, but where it `selects_finite`: then this raises `NotFinite`.
+        """
 
     def encode_indices(self, indices: Indices, d: int) -> tuple[memoryview, ...]:
         """Return the parts that carry the indices; none where they are derived."""

@@ -17,15 +17,17 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.floats import as_bytes
+from netcomp.coding.bits import ones
+from netcomp.coding.floats import as_bytes, sign_bytes
 from netcomp.coding.gaps import decode_indices, encode_indices
+from netcomp.compressors.base import all_finite, first_not_finite
 from netcomp.compressors.count import Count
 from netcomp.compressors.sparsifiers import Indices, Sparsifier
 from netcomp.draw import Draw, Purpose
 
 __all__ = ["TopK", "largest_indices"]
 
-_CHUNK: Final = 1 << 16
+_CHUNK: Final = 1 << 17
 _SAMPLE: Final = 1 << 14
 _STRIDE: Final = 16
 _SMALL: Final = 1 << 16
@@ -48,6 +50,7 @@ class TopK(Sparsifier):
 
     k: Count
     unbiased = False
+    selects_finite = True
     index_parts = 1
 
     def __str__(self) -> str:
@@ -57,7 +60,10 @@ class TopK(Sparsifier):
         return replace(self, k=self.k.resolve(d, n, "top-k.k"))
 
     def select(self, v: NDArray[Any], draw: Draw) -> Indices:
-        return largest_indices(v, self.k.value)
+        indices = largest_indices(v, self.k.value)
+        if indices is None:
+            raise first_not_finite(v, draw)
+        return indices
 
     def encode_indices(self, indices: Indices, d: int) -> tuple[memoryview, ...]:
         return (as_bytes(encode_indices(indices, d)),)
@@ -90,20 +96,31 @@ class TopK(Sparsifier):
         return self.k.value / d
 
 
-def largest_indices(v: NDArray[Any], k: int) -> Indices:
-    """Return where the k largest magnitudes of a finite v stand, increasing; ties to the lower."""
+def largest_indices(v: NDArray[Any], k: int) -> Indices | None:
+    """Return where the k largest magnitudes of v stand, increasing; ties to the lower.
+
+    None where a value is not finite. What reaches a guess includes all that is not, so that they
+    are looked for among few.
+    """
     if v.size > _SMALL and k * _SPARSE <= v.size:
         for bound in _guesses(v, k):
-            if (reaching := _reaching(v, k, bound)) is not None:
-                places, magnitudes = reaching
+            places = _reaching(v, k, bound)
+            if places is None:
+                continue
+            # "clip" only because it is faster: all are in range.
+            magnitudes = v.take(places, mode="clip")
+            np.abs(magnitudes, out=magnitudes)
+            if not all_finite(magnitudes):
+                return None
+            if places.size >= k:
                 chosen = _chosen(magnitudes, k, _kth(magnitudes.copy(), k))
                 # Where most are taken, indices are faster than a mask.
                 return places.take(chosen.nonzero()[0])
-    return _partitioned(v, k)
+    return _partitioned(v, k) if all_finite(v) else None
 
 
 def _partitioned(v: NDArray[Any], k: int) -> Indices:
-    """Return the k largest by partitioning all that are not zero.
+    """Return the k largest of a finite v by partitioning all that are not zero.
 
     Zeros apart, because numpy's selection takes many times as long among so many equals, and
     gradients of sparse data are full of them.
@@ -134,8 +151,10 @@ def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
     practically never.
     """
     sample = np.abs(v.take(_sampled(v.size), mode="clip"))
-    # Of zeros apart for the reason in `_partitioned`; none of them is ever a guess.
-    sample = sample[sample > 0]
+    # Of zeros apart for the reason in `_partitioned`; none of them, nor NaN, is ever a guess.
+    positive = sample > 0
+    if not positive.all():
+        sample = sample[positive]
     expected = _SAMPLE * k / v.size
     ranks = [math.ceil(expected + margin * (math.sqrt(expected) + 1.0)) for margin in _MARGINS]
     top = _top(sample, ranks[-1])
@@ -165,36 +184,28 @@ def _sampled(size: int) -> Indices:
     return np.sort(Draw(seed=0).stream(Purpose.SPARSIFIER).below(size, _SAMPLE))
 
 
-def _reaching(
-    v: NDArray[Any], k: int, bound: np.floating[Any]
-) -> tuple[Indices, NDArray[Any]] | None:
-    """Return where |v| ≥ bound, increasing, and |v| there.
+def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | None:
+    """Return which v are not below the bound in magnitude, NaN among them, increasing.
 
-    None unless at least k and not far too many.
+    None where they are far more than k.
     """
-    found: list[Indices] = []
-    values: list[NDArray[Any]] = []
-    missing, room = k, 4 * k + _CHUNK
-    above, below = np.empty((2, _CHUNK), dtype=bool)
+    flags = np.empty(sign_bytes(v.size), dtype=np.uint8)
+    inside, above = np.empty((2, _CHUNK), dtype=bool)
+    room = 4 * k + _SMALL
     for start in range(0, v.size, _CHUNK):
         part = v[start : start + _CHUNK]
-        reached = above[: part.size]
+        within = inside[: part.size]
         # Two comparisons and no magnitudes: fewer bytes are written, and the cache is small.
-        np.greater_equal(part, bound, out=reached)
-        reached |= np.less_equal(part, -bound, out=below[: part.size])
-        here = reached.nonzero()[0]
-        # At once, while the chunk is in the cache; "clip" only because it is faster.
-        values.append(part.take(here, mode="clip"))
-        here += start
-        found.append(here)
-        missing -= here.size
-        room -= here.size
+        np.less(part, bound, out=within)
+        within &= np.greater(part, -bound, out=above[: part.size])
+        room -= part.size - int(np.count_nonzero(within))
         if room < 0:
             return None
-    if missing > 0:
-        return None
-    magnitudes = np.concatenate(values)
-    return np.concatenate(found), np.abs(magnitudes, out=magnitudes)
+        flags[start // 8 : sign_bytes(start + part.size)] = np.packbits(within)
+    np.invert(flags, out=flags)
+    # What is beyond the vector's end is not outside.
+    flags[-1] &= np.uint8(0xFF << (-v.size % 8) & 0xFF)
+    return ones(flags)
 
 
 def _kth(magnitudes: NDArray[Any], k: int) -> np.floating[Any]:

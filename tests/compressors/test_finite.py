@@ -76,6 +76,20 @@ def test_what_is_not_kept_is_looked_at_too(text):
     assert left_out == caught.value.index
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("many", [1, 500, 20_000, 99_990])
+@pytest.mark.parametrize("k", [1, 1000, 20_000, 60_000, 100_000])
+def test_top_k_finds_what_is_not_finite_by_itself(k, many, bad):
+    """However many there are, and whether a guess is made or all are partitioned."""
+    d = 100_000
+    v = np.random.default_rng(k).standard_normal(d).astype(np.float32)
+    places = np.random.default_rng(many).choice(d, many, replace=False)
+    v[places] = bad
+    with pytest.raises(NotFinite) as caught:
+        parse_compressor(f"top-k:k={k}").resolve(d, 1).compress(v, Draw(1, worker=5))
+    assert places.min() == caught.value.index
+
+
 @pytest.mark.parametrize("coding", ["raw", "entropy"])
 def test_an_exponent_of_infinity_is_refused(coding):
     """Natural looks at its exponents alone: 255 is nobody's, 254 is the largest power of two."""
