@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.bits import ones
 from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
 from netcomp.coding.reuse import empty_float32
 from netcomp.draw import Stream
@@ -33,8 +34,6 @@ NATURAL_LIMIT: Final = 2.0**127
 """Magnitudes from here on could round up to infinity and are refused."""
 
 _CHUNK = 1 << 16
-_LONG = 1 << 18
-"""Of values where scratch memory is little; so long that calls cost nothing beside the work."""
 
 _MANTISSA_BITS = np.uint32(23)
 _SIGN_BIT = np.uint32(31)
@@ -87,26 +86,29 @@ def natural_encode(
     A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise. Below 2^-126
     the neighbours are 0 and 2^-126, still without bias: an exponent field goes up by one with
     the probability that the mantissa field below it is of 2²³. Eight random bits below its first
-    eight decide; where they are equal, once in 256, a uniform number below the rest of it does.
+    eight decide; where they are equal, once in 256, a uniform number below the rest of it does,
+    all of these after all of those.
     Raises ValueError unless all magnitudes are below `NATURAL_LIMIT`.
     Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
     exponents = np.empty(values.size, dtype=np.uint8)
-    signs = np.empty(sign_bytes(values.size), dtype=np.uint8)
+    signs, undecided = np.empty((2, sign_bytes(values.size)), dtype=np.uint8)
     bits = values.view(np.uint32)
-    loop = natural_loop(values.size) or _NaturalStep(min(values.size, _LONG))
-    flags = np.empty(min(values.size, _LONG), dtype=bool)
-    for start in range(0, values.size, _LONG):
-        part = slice(start, min(start + _LONG, values.size))
-        few, rounded, undecided = bits[part], exponents[part], flags[: part.stop - start]
+    loop = natural_loop(values.size) or _NaturalStep(min(values.size, _CHUNK))
+    flags = np.empty(min(values.size, _CHUNK), dtype=bool)
+    for start in range(0, values.size, _CHUNK):
+        part = slice(start, min(start + _CHUNK, values.size))
+        packed = slice(start // 8, sign_bytes(part.stop))
+        few = flags[: part.stop - start]
         words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False).view(np.uint8)
-        if loop(few, words[: few.size], rounded, undecided) >= _LIMIT_FIELD:
+        if loop(bits[part], words[: few.size], exponents[part], few) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
-        at = undecided.nonzero()[0]
-        rest = few.take(at) & _REST
-        rounded[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
-        np.signbit(values[part], out=flags[: few.size])
-        signs[start // 8 : sign_bytes(part.stop)] = np.packbits(flags[: few.size])
+        undecided[packed] = np.packbits(few)
+        np.signbit(values[part], out=few)
+        signs[packed] = np.packbits(few)
+    at = ones(undecided)
+    rest = bits.take(at) & _REST
+    exponents[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
     return exponents, signs
 
 

@@ -1,62 +1,91 @@
 """Random decisions about whole vectors: 8 or 16 bits a value, and exact all the same.
 
-A value goes up with probability p: where a uniform number U < p. With u the first w bits of U, 8
-or 16, and T a whole number near 2^w·p, u < T decides unless u is T − 1, T or T + 1, which happens
-three times in 2^w. Only there is p computed in float64, and the rest of U drawn: 53 bits. So T may
-be what float32 arithmetic makes of it, as long as T − 1 ≤ 2^w·p ≤ T + 2.
+A value goes up with probability p. With u of w = 8 or 16 random bits and T a whole number near
+2^w·p, u < T decides unless u is one of the few numbers next to T, which are left open. Those below
+them that go up are f = T, or T − 1 where T − 1 is left open too; a value left open goes up with
+the probability that is missing, 2^w·p − f over how many numbers are open. Only there is p computed
+in float64, and a uniform number drawn. So T may be what float32 arithmetic makes of it:
 
-Eight bits are drawn in half the time, sixteen ask for p so seldom that it may be costly.
+| w | open | as long as |
+|---|---|---|
+| 8 | T, T + 1 | T ≤ 2^w·p ≤ T + 2, T ≤ 254 |
+| 16 | T − 1, T, T + 1, modulo 2^w | T − 1 ≤ 2^w·p ≤ T + 2 |
+
+Eight bits are drawn in half the time, sixteen ask for p so seldom that it may be costly. All
+words of a vector are drawn before its uniforms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.bits import ones
+from netcomp.compressors.norms import pieces
 from netcomp.draw import Stream
 
-__all__ = ["BELOW_256", "BELOW_ONE", "Coins"]
+__all__ = ["BELOW_255", "BELOW_ONE", "Coins"]
 
 BELOW_ONE: Final = 65535.5
 """p ≤ 1 times this, cut to a whole number, is a T of 16 bits: never 65536 by a rounding."""
 
-BELOW_256: Final = 255.5
-"""The same for T of 8 bits."""
+BELOW_255: Final = 254.9999
+"""The same for T of 8 bits: never 255, nor above 256p."""
 
-Indices = NDArray[np.intp]
+Indices = NDArray[np.int64]
 Thresholds = NDArray[np.uint16] | NDArray[np.uint8]
 
 
 class Coins:
-    """Decides for up to `most` values at a time, with the words of one stream."""
+    """Decides for the values of one vector, up to `most` at a time, with the words of a stream.
+
+    Pieces but the last are multiples of eight values.
+    """
 
     def __init__(self, stream: Stream, most: int) -> None:
         self._stream = stream
         self._up = np.empty(most, dtype=bool)
         self._near = np.empty(most, dtype=bool)
+        self._open: list[NDArray[np.uint8]] = []
 
-    def toss(
-        self, thresholds: Thresholds, exact: Callable[[Indices], NDArray[Any]]
-    ) -> NDArray[np.bool_]:
-        """Return which values go up, in memory that the next call uses again.
+    def toss(self, thresholds: Thresholds) -> NDArray[np.bool_]:
+        """Return which of the next values go up, in memory that the next call uses again.
 
-        `thresholds` are the T, their type says of how many bits, and they are used up; `exact`
-        gives p in float64 of the values at some indices.
+        `thresholds` are the T, their type says of how many bits, and they are used up. What is
+        said of values left open counts for nothing: `settle` decides.
         """
         size, word = thresholds.size, thresholds.dtype
-        up, near, one = self._up[:size], self._near[:size], word.type(1)
+        up, near = self._up[:size], self._near[:size]
         raw = self._stream.words64(-(-size * word.itemsize // 8)).astype("<u8", copy=False)
         words = raw.view(word.newbyteorder("<"))[:size]
         np.less(words, thresholds, out=up)
+        below, count = _open(word)
         distance = np.subtract(words, thresholds, out=thresholds)
-        distance += one
-        np.less_equal(distance, one + one, out=near)
-        undecided = np.flatnonzero(near)
-        if undecided.size:
-            # Where T ± 1 has wrapped around, u is far from 2^w·p, and this says so.
-            rest = exact(undecided) * 2.0 ** (8 * word.itemsize) - words[undecided]
-            up[undecided] = self._stream.uniforms(undecided.size) < rest
+        if below:
+            distance += word.type(below)
+        np.less(distance, word.type(count), out=near)
+        self._open.append(np.packbits(near))
         return up
+
+    def left_open(self) -> Iterator[Indices]:
+        """Yield which values, of all that were tossed for, are left open, at most `most` a time."""
+        if self._open:
+            places = ones(np.concatenate(self._open))
+            for part in pieces(places.size, self._up.size):
+                yield places[part]
+
+    def settle(self, thresholds: Thresholds, p: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which of the values left open go up, given their T again, and their p."""
+        below, count = _open(thresholds.dtype)
+        many = 256.0**thresholds.itemsize
+        first = np.clip(thresholds - np.float64(below), 0.0, many - count)
+        missing: NDArray[np.float64] = p * many - first
+        return self._stream.uniforms(p.size) * count < missing
+
+
+def _open(word: np.dtype[Any]) -> tuple[int, int]:
+    """Return how many numbers below T are left open, and how many in all."""
+    return (0, 2) if word.itemsize == 1 else (1, 3)

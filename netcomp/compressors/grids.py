@@ -80,9 +80,15 @@ class Grid:
         for part in pieces(values.size, step):
             v = values[part]
             k, thresholds = self.split(v)
-            up = coins.toss(thresholds, lambda at, v=v, k=k: self.chances(v[at], k[at]))  # type: ignore[misc]
-            k += up
+            k += coins.toss(thresholds)
             _signed(k, v, out[part])
+        for at in coins.left_open():
+            v = values.take(at)
+            k, thresholds = self.split(v)
+            k += coins.settle(thresholds, self.chances(v, k))
+            few = np.empty(at.size, dtype=self.dtype)
+            _signed(k, v, few)
+            out[at] = few
         return out
 
 

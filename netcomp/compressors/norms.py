@@ -48,9 +48,10 @@ def quarter(size: int) -> int:
     """Return a step for `pieces` with which scratch memory is less than a vector of this size.
 
     For work that takes a dozen bytes or more a value; of few values a call takes longer than it
-    does.
+    does. A multiple of eight, so that bits of all pieces together fill whole bytes, and random
+    bytes whole words.
     """
-    return min(CHUNK, max(_FEW, size // 4))
+    return min(CHUNK, max(_FEW, size // 4 // 8 * 8))
 
 
 def pieces(size: int, step: int = CHUNK) -> Iterator[slice]:

@@ -23,8 +23,6 @@ __all__ = ["Sign"]
 _SIGNS: Final = 1 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8).astype("f4")
 """−1 where a bit of a byte is set and 1 elsewhere."""
 _RUN = 1024
-_LONG: Final = 1 << 18
-"""Longer pieces than elsewhere: there are so few passes that the calls between them count."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,11 @@ class Sign(Quantizer):
 
 def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
     """Write the sign bits and return ‖x‖₁."""
-    magnitudes = np.empty(min(values.size, _LONG), dtype=values.dtype)
+    magnitudes = np.empty(min(values.size, CHUNK), dtype=values.dtype)
     negative = np.empty(magnitudes.size, dtype=bool)
     total = 0.0
     with np.errstate(over="ignore"):
-        for part in pieces(values.size, _LONG):
+        for part in pieces(values.size):
             v = values[part]
             t, bits = magnitudes[: v.size], negative[: v.size]
             np.less(v, 0, out=bits)

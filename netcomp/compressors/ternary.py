@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from netcomp.coding.reuse import empty_float32
 from netcomp.coding.trits import pack_trits, unpack_trits
 from netcomp.compressors.base import Held
-from netcomp.compressors.chance import BELOW_256, Coins
+from netcomp.compressors.chance import BELOW_255, Coins
 from netcomp.compressors.norms import (
     Values,
     float32_above,
     max_norm,
     pieces,
+    quarter,
     read_float32,
     write_float32,
 )
@@ -26,9 +27,6 @@ from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw, Purpose, Stream
 
 __all__ = ["Ternary"]
-
-_LONG: Final = 1 << 18
-"""Longer pieces than elsewhere: nearly all passes are over bytes, and calls count beside them."""
 
 # Scales of which the reciprocal is a normal float32 with room for 2⁸.
 _PLAIN_LOW, _PLAIN_HIGH = 1e-30, 1e36
@@ -62,40 +60,62 @@ class Ternary(Quantizer):
     def encode(self, values: Values, draw: Draw) -> tuple[tuple[memoryview, ...], Held]:
         exact = max_norm(values, draw)
         scale = float32_above(exact, values, draw)
-        codes = np.zeros(values.size, dtype=np.uint8)
         if scale > 0:
-            self._round(values, float(scale), draw.stream(Purpose.QUANTIZER), codes)
+            codes = _rounded(values, float(scale), draw.stream(Purpose.QUANTIZER))
+        else:
+            codes = np.zeros(values.size, dtype=np.uint8)
         head = write_float32(scale)
         packed = pack_trits(codes).data
         return (head, packed), lambda: _values(scale, unpack_trits(packed, values.size))
-
-    def _round(
-        self, values: Values, scale: float, stream: Stream, codes: NDArray[np.uint8]
-    ) -> None:
-        """Write the codes of values rounded at random: 0, 1 for plus, 2 for minus."""
-        most = min(values.size, _LONG)
-        coins = Coins(stream, most)
-        plain = values.dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
-        work: Values = np.empty(most, dtype=np.float32 if plain else np.float64)
-        signed, thresholds = np.empty(work.size, np.int16), np.empty(work.size, np.uint8)
-        factor = work.dtype.type(BELOW_256 / scale)
-        for part in pieces(values.size, _LONG):
-            v, code = values[part], codes[part]
-            t, s, T = work[: v.size], signed[: v.size], thresholds[: v.size]
-            np.multiply(v, factor, out=t)
-            # As integers magnitudes take a pass less over memory than as floats.
-            np.copyto(s, t, casting="unsafe")
-            np.abs(s, out=s)
-            np.copyto(T, s, casting="unsafe")
-            kept = coins.toss(T, lambda at, v=v: np.abs(v[at]).astype(np.float64) / scale)  # type: ignore[misc]
-            np.less(v, 0, out=code.view(bool))
-            code &= kept.view(np.uint8)
-            code += kept.view(np.uint8)
 
     def decode(self, parts: Sequence[memoryview], m: int) -> Values:
         require_sizes(parts, 4, -(-m // 5))
         scale = read_float32(parts[0])
         return _values(scale, unpack_trits(parts[1], m))
+
+
+def _rounded(values: Values, scale: float, stream: Stream) -> NDArray[np.uint8]:
+    """Return the codes of values rounded at random: 0, 1 for plus, 2 for minus."""
+    codes = np.empty(values.size, dtype=np.uint8)
+    step = quarter(values.size)
+    coins, thresholds = Coins(stream, step), _Thresholds(scale, values.dtype, step)
+    for part in pieces(values.size, step):
+        v = values[part]
+        _signed(coins.toss(thresholds(v)), v, codes[part])
+    for at in coins.left_open():
+        v = values.take(at)
+        p = np.abs(v).astype(np.float64) / scale
+        few = np.empty(at.size, dtype=np.uint8)
+        _signed(coins.settle(thresholds(v), p), v, few)
+        codes[at] = few
+    return codes
+
+
+class _Thresholds:
+    """T of values up to `scale`, with scratch memory for `most` at a time."""
+
+    def __init__(self, scale: float, dtype: np.dtype[Any], most: int) -> None:
+        plain = dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
+        self._work: Values = np.empty(most, dtype=np.float32 if plain else np.float64)
+        self._signed, self._T = np.empty(most, np.int16), np.empty(most, np.uint8)
+        self._factor = self._work.dtype.type(BELOW_255 / scale)
+
+    def __call__(self, values: Values) -> NDArray[np.uint8]:
+        size = values.size
+        t, s, T = self._work[:size], self._signed[:size], self._T[:size]
+        np.multiply(values, self._factor, out=t)
+        # As integers magnitudes take a pass less over memory than as floats.
+        np.copyto(s, t, casting="unsafe")
+        np.abs(s, out=s)
+        np.copyto(T, s, casting="unsafe")
+        return T
+
+
+def _signed(kept: NDArray[np.bool_], values: Values, out: NDArray[np.uint8]) -> None:
+    """Write the codes of values that are kept or not."""
+    np.less(values, 0, out=out.view(bool))
+    out &= kept.view(np.uint8)
+    out += kept.view(np.uint8)
 
 
 def _values(scale: np.float32, codes: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netcomp.coding import compiled
+from netcomp.coding import compiled, floats
 from netcomp.coding.floats import NATURAL_LIMIT, natural_encode
 from netcomp.draw import Draw, Purpose
 
@@ -71,3 +71,11 @@ def test_without_numba_numpy_does_it(error, monkeypatch):
 
     monkeypatch.setattr(compiled, "import_module", refuse)
     assert compiled._compiled_natural.__wrapped__() is None
+
+
+def test_the_size_of_pieces_changes_no_byte(monkeypatch):
+    """All random bytes are drawn before the numbers that decide where these do not."""
+    v = values(200_003)
+    expected = encoded(v, monkeypatch, "0")
+    monkeypatch.setattr(floats, "_CHUNK", 1 << 10)
+    assert expected == encoded(v, monkeypatch, "0")

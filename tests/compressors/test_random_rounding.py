@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcomp.compressors import grids, parse_compressor, ternary
 from netcomp.compressors.cells import Cells
-from netcomp.compressors.chance import BELOW_256, BELOW_ONE, Coins
+from netcomp.compressors.chance import BELOW_255, BELOW_ONE, Coins
 from netcomp.compressors.grids import nearest_symbols
 from netcomp.compressors.levels import Dithering, Qsgd
 from netcomp.compressors.norms import CHUNK, Norm, max_norm
 from netcomp.compressors.rounding import Rounding, Steps
-from netcomp.compressors.ternary import Ternary
+from netcomp.compressors.ternary import _rounded
 from netcomp.compressors.thinning import thinned
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import NotFinite
@@ -43,46 +44,97 @@ class Given:
         return np.full(count, self.uniform)
 
 
+def decided(coins, thresholds, p, uniform):
+    """Return who goes up of values with these T and p, and who was left open."""
+    up = coins.toss(thresholds.copy()).copy()
+    at = np.concatenate([*coins.left_open(), np.empty(0, np.int64)])
+    coins._stream.uniform = uniform
+    up[at] = coins.settle(thresholds[at], np.full(at.size, p))
+    return up, at
+
+
+def around(share):
+    """Return uniform numbers just below and at least a probability, with what they decide."""
+    below = [(float(share) - 2.0**-40, True)] if share > 2.0**-39 else []
+    return [*below, (float(share) + 2.0**-40, False)]
+
+
 @pytest.mark.parametrize("p", [0.0, 1e-9, 1 / 65536, 1 / 256, 0.3, 0.5, 1 - 1e-9, 1.0])
-@pytest.mark.parametrize("uniform", [0.0, 0.25, 1 - 2**-53])
-@pytest.mark.parametrize("word", ["<u1", "<u2"])
-def test_a_few_bits_and_a_uniform_decide_as_one_number_would(word, p, uniform):
-    """For every u of w bits and every T that is near enough: up just where (u + U)/2^w < p."""
+@pytest.mark.parametrize(("word", "lower"), [("<u1", 0), ("<u2", 1)])
+def test_a_few_bits_and_a_uniform_give_the_exact_probability(word, lower, p):
+    """Over all u of w bits and every T that is near enough: up in 2^w·p cases, exactly."""
     words = np.arange(256 ** np.dtype(word).itemsize).astype(word)
-    many = words.size
-    expected = [(Fraction(u) + Fraction(uniform)) / many < Fraction(p) for u in range(many)]
+    many, left = words.size, 2 + lower
     near = range(int(p * many) - 2, int(p * many) + 2)
-    allowed = [T for T in near if T - 1 <= p * many <= T + 2]
-    for T in {T for T in allowed if 0 <= T < many}:
-        coins = Coins(Given(words, uniform), many)
-        up = coins.toss(np.full(many, T, word), lambda at: np.full(at.size, p))
-        assert expected == up.tolist()
+    allowed = [T for T in near if T - lower <= p * many <= T + 2 and 0 <= T < many - 1 + lower]
+    assert allowed
+    for T in allowed:
+        thresholds = np.full(many, T, word)
+        up, at = decided(Coins(Given(words, 0.0), many), thresholds, p, 1.0)
+        assert left == at.size
+        certain = Fraction(p) * many - int(up.sum())
+        assert 0 <= certain <= left
+        for uniform, goes_up in around(certain / left):
+            up, at = decided(Coins(Given(words, 0.0), many), thresholds, p, uniform)
+            assert [goes_up] * left == up[at].tolist()
 
 
-@pytest.mark.parametrize("below", [BELOW_256, BELOW_ONE])
-def test_a_chance_up_to_one_gives_a_threshold(below):
-    """Whatever float32 makes of p: T − 1 ≤ 2^w·p ≤ T + 2, and T is below 2^w."""
-    many = round(below + 0.5)
+def test_pieces_do_not_matter():
+    """Words and uniforms are the same however a vector is cut, and so is what is left open."""
+    rng = np.random.default_rng(3)
+    for word, top in (("<u1", 255), ("<u2", 65536)):
+        T = rng.integers(0, top, 300_000).astype(word)
+        whole, cut = (Coins(DRAW.stream(Purpose.QUANTIZER), size) for size in (T.size, 8 * 999))
+        expected = whole.toss(T.copy())
+        for start in range(0, T.size, 8 * 999):
+            part = T[start : start + 8 * 999]
+            assert np.array_equal(expected[start:][: part.size], cut.toss(part.copy()))
+        pieces = list(cut.left_open())
+        assert max(piece.size for piece in pieces) <= 8 * 999
+        assert np.array_equal(np.concatenate(list(whole.left_open())), np.concatenate(pieces))
+
+
+@pytest.mark.parametrize(("below", "many", "lower"), [(BELOW_255, 256, 0), (BELOW_ONE, 65536, 1)])
+def test_a_chance_up_to_one_gives_a_threshold(below, many, lower):
+    """Whatever float32 makes of p: T is near enough to 2^w·p, and not too large."""
     p = np.concatenate([np.linspace(0, 1, 100_003), np.arange(many + 1) / many, [1e-9, 1 - 1e-9]])
     T = np.floor(p.astype(np.float32) * np.float32(below)).astype(float)
-    assert T.max() == many - 1
-    assert (T - 1 <= many * p).all()
-    assert (many * p <= T + 2).all()
+    assert T.max() == many - 2 + lower
+    assert (T - lower <= many * p.astype(np.float32)).all()
+    assert (many * p.astype(np.float32) <= T + 2).all()
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.7, 1e-30, 1e-38, 3e38])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_ternary_value_is_kept_with_its_own_probability(scale, dtype):
-    """Over all 256 bytes and a uniform of 1/2: kept where (u + ½)/256 < |x|/‖x‖_∞, exactly."""
+@pytest.mark.parametrize("share", [0.0, 1e-9, 1 / 256, 0.3, 0.5, 0.998, 1 - 2.0**-20, 1.0])
+def test_a_ternary_value_is_kept_with_its_own_probability(scale, dtype, share):
+    """Over all 256 bytes it is kept in 256|x|/‖x‖_∞ cases, exactly."""
     top = float(np.float32(scale))
-    for share in (0.0, 1e-9, 1 / 256, 0.3, 0.5, 0.998, 1 - 2.0**-20, 1.0):
-        v = np.full(256, share * top).astype(dtype)
-        v[::3] *= -1
-        codes = np.zeros(256, np.uint8)
-        Ternary()._round(v, top, Given(np.arange(256).astype("<u1"), 0.5), codes)
-        exact = Fraction(float(abs(v[0]))) / Fraction(top)
-        kept = [(u + Fraction(1, 2)) / 256 < exact for u in range(256)]
-        assert [k * (2 if x < 0 else 1) for k, x in zip(kept, v, strict=True)] == codes.tolist()
+    v = np.full(256, share * top).astype(dtype)
+    v[::3] *= -1
+    exact = Fraction(float(abs(v[0]))) / Fraction(top)
+
+    def codes(uniform):
+        found = _rounded(v, top, Given(np.arange(256).astype("<u1"), uniform))
+        assert ((found == 2) == (found > 0) & (v < 0)).all()
+        return found > 0
+
+    certain = int(codes(1.0).sum())
+    missing = 256 * exact - certain
+    assert 0 <= missing <= 2
+    for uniform, kept in around(missing / 2):
+        assert codes(uniform).sum() == certain + 2 * kept
+
+
+@pytest.mark.parametrize(("module", "text"), [(ternary, "ternary"), (grids, "qsgd:s=4,p=inf")])
+def test_the_size_of_pieces_changes_no_byte(module, text, monkeypatch):
+    """Also where more values are left open than fit into a piece."""
+    d = 200_003
+    v = np.random.default_rng(1).standard_normal(d).astype(np.float32)
+    compressor = parse_compressor(text).resolve(d, 1)
+    expected = [bytes(part) for part in compressor.compress(v, DRAW).parts]
+    monkeypatch.setattr(module, "quarter", lambda _: 800)
+    assert expected == [bytes(part) for part in compressor.compress(v, DRAW).parts]
 
 
 def spread(largest, points):
