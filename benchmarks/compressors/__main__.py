@@ -28,7 +28,7 @@ from benchmarks.machine import describe, folder
 SIZES = (10**4, 10**6, 10**7)
 QUICK = SIZES[:1]
 _REPEAT = 5
-_DUELS = 7
+_DUELS = 15
 """Turns of a goal and its peer."""
 _B2_DRAWS = 20
 

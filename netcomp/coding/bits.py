@@ -10,7 +10,7 @@ so all groups of eight are shifted into place at once, by a few operations.
 
 Unary: a value v is v zero bits and a one; the string ends with the byte of the last one.
 
-`ones` finds the bits that are set. Where they are few, it looks for pairs of bytes that are not
+`ones` finds the bits that are set. Where they are few, it looks for words of four bytes that are not
 zero, for the bytes of those that are not, and then for bits: half the time of a search through as
 many flags.
 """
@@ -39,8 +39,8 @@ MAX_WIDTH: Final = 32
 
 _CHUNK = 1 << 14
 _LONG = 1 << 16
-_MANY: Final = 3 / 4
-"""All bits are looked at where more than this share of pairs of bytes is not zero."""
+_MANY: Final = 15 / 16
+"""All bits are looked at where more than this share of the words of four bytes is not zero."""
 _WHOLE: Final[dict[int, np.dtype[Any]]] = {
     8: np.dtype(">u1"),
     16: np.dtype(">u2"),
@@ -162,11 +162,14 @@ def pack_unary(values: NDArray[Any]) -> NDArray[np.uint8]:
     out = np.zeros((total + 7) // 8, dtype=np.uint8)
     done = 0
     for start in range(0, values.size, _CHUNK):
-        ones = np.cumsum(values[start : start + _CHUNK].astype(np.int64) + 1) + (done - 1)
+        ends = values[start : start + _CHUNK].astype(np.int64)
+        ends += 1
+        np.cumsum(ends, out=ends)
         base = done >> 3
-        done = int(ones[-1]) + 1
+        ends += done - 8 * base - 1
+        done = 8 * base + int(ends[-1]) + 1
         bits = np.zeros(done - 8 * base, dtype=np.uint8)
-        bits[ones - 8 * base] = 1
+        bits[ends] = 1
         # The byte in which two chunks meet has bits of both.
         out[base : (done + 7) // 8] |= np.packbits(bits)
     return out
@@ -197,19 +200,19 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
 
 def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return which bits of a string of bytes are set, increasing."""
-    pairs = np.zeros(-(-raw.size // 2), dtype=np.uint16)
-    pairs.view(np.uint8)[: raw.size] = raw
-    pair = (pairs != 0).nonzero()[0]
-    if pair.size > _MANY * pairs.size:
+    words = np.zeros(-(-raw.size // 4), dtype=np.uint32)
+    words.view(np.uint8)[: raw.size] = raw
+    word = (words != 0).nonzero()[0]
+    if word.size > _MANY * words.size:
         return np.flatnonzero(np.unpackbits(raw).view(bool))
-    some = pairs.take(pair).view(np.uint8)
+    some = words.take(word).view(np.uint8)
     byte = (some != 0).nonzero()[0]
     bit = np.unpackbits(some.take(byte)).view(bool).nonzero()[0]
-    # From the innermost outward: which bit of which byte of which pair.
+    # From the innermost outward: which bit of which byte of which word.
     byte = byte.take(bit >> 3)
-    out: NDArray[np.int64] = pair.take(byte >> 1)
-    out <<= 4
-    byte &= 1
+    out: NDArray[np.int64] = word.take(byte >> 2)
+    out <<= 5
+    byte &= 3
     byte <<= 3
     out += byte
     bit &= 7

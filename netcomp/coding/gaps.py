@@ -152,10 +152,11 @@ def _pack_gaps(
     width, short = _truncation(divisor)
     if not short:
         return [pack_bits(fields, width), pack_unary(quotients)]
-    long = fields >= short
+    long = (fields >= short).nonzero()[0]
     lifted = fields + np.uint32(short)
-    extra = np.packbits((lifted[long] & np.uint32(1)).astype(np.uint8))
-    fields = np.where(long, lifted >> np.uint32(1), fields)
+    extra = np.packbits((lifted.take(long) & np.uint32(1)).astype(np.uint8))
+    # Half of r + t is less than r just where r is above t.
+    np.minimum(fields, lifted >> np.uint32(1), out=fields)
     return [pack_bits(fields, width), extra, pack_unary(quotients)]
 
 

@@ -78,43 +78,53 @@ def _rounded(values: Values, scale: float, stream: Stream) -> NDArray[np.uint8]:
     """Return the codes of values rounded at random: 0, 1 for plus, 2 for minus."""
     codes = np.empty(values.size, dtype=np.uint8)
     step = quarter(values.size)
-    coins, thresholds = Coins(stream, step), _Thresholds(scale, values.dtype, step)
+    coins, split = Coins(stream, step), _Split(scale, values.dtype, step)
     for part in pieces(values.size, step):
-        v = values[part]
-        _signed(coins.toss(thresholds(v)), v, codes[part])
+        negative, thresholds = split(values[part])
+        _coded(coins.toss(thresholds), negative, codes[part])
     for at in coins.left_open():
         v = values.take(at)
         p = np.abs(v).astype(np.float64) / scale
-        few = np.empty(at.size, dtype=np.uint8)
-        _signed(coins.settle(thresholds(v), p), v, few)
+        kept, few = coins.settle(split(v)[1], p), np.empty(at.size, dtype=np.uint8)
+        _coded(kept, v < 0, few)
         codes[at] = few
     return codes
 
 
-class _Thresholds:
-    """T of values up to `scale`, with scratch memory for `most` at a time."""
+class _Split:
+    """Signs and T of values up to `scale`, in scratch memory for `most` at a time."""
 
     def __init__(self, scale: float, dtype: np.dtype[Any], most: int) -> None:
         plain = dtype == np.float32 and _PLAIN_LOW < scale < _PLAIN_HIGH
         self._work: Values = np.empty(most, dtype=np.float32 if plain else np.float64)
         self._signed, self._T = np.empty(most, np.int16), np.empty(most, np.uint8)
+        self._negative = np.empty(most, dtype=bool)
         self._factor = self._work.dtype.type(BELOW_255 / scale)
 
-    def __call__(self, values: Values) -> NDArray[np.uint8]:
+    def __call__(self, values: Values) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        """Return which values are below zero, and their T.
+
+        Where T is zero it is not known which, nor needed: the value is left open or not kept.
+        """
         size = values.size
-        t, s, T = self._work[:size], self._signed[:size], self._T[:size]
+        t, s, T, negative = (
+            self._work[:size],
+            self._signed[:size],
+            self._T[:size],
+            self._negative[:size],
+        )
         np.multiply(values, self._factor, out=t)
-        # As integers magnitudes take a pass less over memory than as floats.
+        # Signs and magnitudes are taken of integers, which are half as long as floats.
         np.copyto(s, t, casting="unsafe")
+        np.less(s, 0, out=negative)
         np.abs(s, out=s)
         np.copyto(T, s, casting="unsafe")
-        return T
+        return negative, T
 
 
-def _signed(kept: NDArray[np.bool_], values: Values, out: NDArray[np.uint8]) -> None:
-    """Write the codes of values that are kept or not."""
-    np.less(values, 0, out=out.view(bool))
-    out &= kept.view(np.uint8)
+def _coded(kept: NDArray[np.bool_], negative: NDArray[np.bool_], out: NDArray[np.uint8]) -> None:
+    """Write the codes of values that are kept or not, and below zero or not."""
+    np.bitwise_and(kept.view(np.uint8), negative.view(np.uint8), out=out)
     out += kept.view(np.uint8)
 
 

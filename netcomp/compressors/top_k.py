@@ -151,16 +151,13 @@ def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
     practically never.
     """
     sample = np.abs(v.take(_sampled(v.size), mode="clip"))
-    # Of zeros apart for the reason in `_partitioned`; none of them, nor NaN, is ever a guess.
-    positive = sample > 0
-    if not positive.all():
-        sample = sample[positive]
     expected = _SAMPLE * k / v.size
     ranks = [math.ceil(expected + margin * (math.sqrt(expected) + 1.0)) for margin in _MARGINS]
     top = _top(sample, ranks[-1])
     top.sort()
     for rank in ranks:
-        if rank <= top.size:
+        # Neither a zero nor NaN.
+        if rank <= top.size and top[-rank] > 0:
             yield top[-rank]
 
 
