@@ -1,8 +1,9 @@
-"""One core for the server, another for the workers: so that every contestant has the same.
+"""The cores that contestants run on: the same for every one.
 
 Where the system puts two processes that talk to each other decides as much about a round as what
-they do: on one core or on two, and now and then on others. Where there is one core only nothing
-is done.
+they do: on one core or on two, and now and then on others. And of two cores of a machine that
+others use too, one may be half as fast as the other for a while. Where there is one core only
+nothing is done.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ __all__ = ["children", "on_core", "pin", "two_cores"]
 
 def two_cores() -> tuple[int, int]:
     """Return the server's and the workers' core: the first and the last this process may use."""
-    cores = sorted(os.sched_getaffinity(0))
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     return cores[0], cores[-1]
 
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Run this thread on one core meanwhile, and the threads and processes it starts."""
+    """Run this thread on one core meanwhile, and the threads and processes it starts.
+
+    Where the system has no such thing they run anywhere.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

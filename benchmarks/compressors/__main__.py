@@ -23,6 +23,7 @@ from benchmarks.compressors import coders, duels, goals, own, references, report
 from benchmarks.compressors.cases import CASES, SEEN, Case
 from benchmarks.compressors.environments import PEERS, run
 from benchmarks.compressors.vectors import vectors
+from benchmarks.cores import on_core, two_cores
 from benchmarks.machine import describe, folder
 
 SIZES = (10**4, 10**6, 10**7)
@@ -121,7 +122,8 @@ def main() -> None:
     sizes = QUICK if asked.quick and not asked.sizes else sizes
     repeat = 1 if asked.quick else _REPEAT
     head: dict[str, Any] = {"machine": describe(), "repeat": repeat}
-    with threadpool_limits(1):
+    # One core for netcomp and the peers, who take turns.
+    with threadpool_limits(1), on_core(two_cores()[1]):
         if all_:
             _draw_variance(asked.out)
         alone = [] if asked.only else coders.rows(min(max(sizes), SEEN), repeat)

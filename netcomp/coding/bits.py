@@ -10,9 +10,9 @@ so all groups of eight are shifted into place at once, by a few operations.
 
 Unary: a value v is v zero bits and a one; the string ends with the byte of the last one.
 
-`ones` finds the bits that are set. Where they are few, it looks for words of four bytes that are not
-zero, for the bytes of those that are not, and then for bits: half the time of a search through as
-many flags.
+`ones` finds the bits that are set. Where they are few, it looks for words of four bytes that are
+not zero, for the bytes of those that are not, and then for bits: half the time of a search through
+as many flags.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ MAX_WIDTH: Final = 32
 
 _CHUNK = 1 << 14
 _LONG = 1 << 16
+_PIECE: Final = 1 << 17
+"""Bytes looked at at a time: the system takes back large blocks, and clears them when it gives."""
 _MANY: Final = 15 / 16
 """All bits are looked at where more than this share of the words of four bytes is not zero."""
 _WHOLE: Final[dict[int, np.dtype[Any]]] = {
@@ -200,6 +202,15 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
 
 def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return which bits of a string of bytes are set, increasing."""
+    found = []
+    for start in range(0, raw.size, _PIECE):
+        places = _ones(raw[start : start + _PIECE])
+        places += 8 * start
+        found.append(places)
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def _ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     words = np.zeros(-(-raw.size // 4), dtype=np.uint32)
     words.view(np.uint8)[: raw.size] = raw
     word = (words != 0).nonzero()[0]

@@ -92,24 +92,27 @@ def natural_encode(
     Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
     exponents = np.empty(values.size, dtype=np.uint8)
-    signs, undecided = np.empty((2, sign_bytes(values.size)), dtype=np.uint8)
+    packed = np.empty((2, sign_bytes(values.size)), dtype=np.uint8)
     bits = values.view(np.uint32)
-    loop = natural_loop(values.size) or _NaturalStep(min(values.size, _CHUNK))
-    flags = np.empty(min(values.size, _CHUNK), dtype=bool)
+    size = min(values.size, _CHUNK)
+    loop = natural_loop(values.size) or _NaturalStep(size)
+    flags = np.empty((2, size), dtype=bool)
+    undecided, negative = flags
     for start in range(0, values.size, _CHUNK):
-        part = slice(start, min(start + _CHUNK, values.size))
-        packed = slice(start // 8, sign_bytes(part.stop))
-        few = flags[: part.stop - start]
+        stop = min(start + _CHUNK, values.size)
+        if stop - start < size:
+            flags = flags[:, : stop - start]
+            undecided, negative = flags
+        few = bits[start:stop]
         words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False).view(np.uint8)
-        if loop(bits[part], words[: few.size], exponents[part], few) >= _LIMIT_FIELD:
+        if loop(few, words[: few.size], exponents[start:stop], undecided) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
-        undecided[packed] = np.packbits(few)
-        np.signbit(values[part], out=few)
-        signs[packed] = np.packbits(few)
-    at = ones(undecided)
+        np.signbit(values[start:stop], out=negative)
+        packed[:, start // 8 : sign_bytes(stop)] = np.packbits(flags, axis=1)
+    at = ones(packed[0])
     rest = bits.take(at) & _REST
     exponents[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
-    return exponents, signs
+    return exponents, packed[1]
 
 
 class _NaturalStep:
@@ -127,9 +130,8 @@ class _NaturalStep:
         exponents: NDArray[np.uint8],
         undecided: NDArray[np.bool_],
     ) -> int:
-        fields, leading, up = (
-            scratch[: bits.size] for scratch in (self._fields, self._leading, self._up)
-        )
+        size = bits.size
+        fields, leading, up = self._fields[:size], self._leading[:size], self._up[:size]
         np.right_shift(bits, REST_BITS, out=fields)
         np.copyto(leading, fields, casting="unsafe")
         fields >>= BYTE
