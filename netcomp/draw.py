@@ -47,10 +47,8 @@ MAX_BOUND: Final = 2**31 - 1
 _PERSON = b"netcomp-draw-1"
 _SEED_WORDS = 3
 _CHUNK = 1 << 13
-_DENSE = 12
+_DENSE = 8
 """Of more than one integer in this many, a mark each is faster than sorting."""
-_MANY = 2048
-"""From this many integers on a radix sort is faster."""
 _KEY = struct.Struct("<6Q")
 _HALF = np.uint64(32)
 _WORD, _HALF_WORD = np.dtype("<u8"), np.dtype("<u4")
@@ -259,30 +257,15 @@ class Stream:
                 marked[self._some_below(bound, missing)] = True
                 missing = fewer - int(np.count_nonzero(marked))
             return np.flatnonzero(marked if fewer == count else ~marked)
-        values = _in_order(self._some_below(bound, count), bound)
+        values = np.sort(self._some_below(bound, count))
         while True:
             values = _without_repeats(values)
             if values.size == count:
                 return values.astype(np.int64)
-            more = _in_order(self._some_below(bound, count - values.size), bound)
+            more = np.sort(self._some_below(bound, count - values.size))
             # Two runs in order, which this kind of sorting finds and merges.
             values = np.concatenate([values, more])
             values.sort(kind="stable")
-
-
-def _in_order(values: NDArray[np.uint32], bound: int) -> NDArray[np.uint32]:
-    """Return the values below `bound` sorted.
-
-    For 16-bit keys numpy has a radix sort, which is linear in their number; what is left to
-    do after the leading 16 bits is little, and `stable` is a sort that makes use of it.
-    """
-    if values.size < _MANY:
-        return np.sort(values)
-    leading = np.empty(values.size, dtype=np.uint16)
-    np.right_shift(values, max(0, bound.bit_length() - 16), out=leading, casting="unsafe")
-    values = values.take(np.argsort(leading, kind="stable"))
-    values.sort(kind="stable")
-    return values
 
 
 def _without_repeats(values: NDArray[np.uint32]) -> NDArray[np.uint32]:

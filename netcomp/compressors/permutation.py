@@ -61,9 +61,10 @@ class Permutation:
         if self._order is not None:
             return self._order[start:stop]
         out = np.empty(stop - start, dtype=np.int64)
-        for low in range(start, stop, _CHUNK):
-            high = min(low + _CHUNK, stop)
-            out[low - start : high - start] = self._pass(np.arange(low, high))
+        step = max(_CHUNK, 1 << self._bits) >> self._bits << self._bits
+        for aligned in range(start >> self._bits << self._bits, stop, step):
+            low, high = max(start, aligned), min(aligned + step, stop)
+            out[low - start : high - start] = self._rows(low, high)
         outside = np.flatnonzero(out >= self.d)
         while outside.size:
             images = self._pass(out[outside])
@@ -71,13 +72,29 @@ class Permutation:
             outside = outside[images >= self.d]
         return out
 
+    def _rows(self, low: int, high: int) -> Indices:
+        """Send the positions low … high−1 once through the network, in whole rows of equal j."""
+        first = low >> self._bits
+        rows = np.arange(first, ((high - 1) >> self._bits) + 1)
+        # F₁ is asked for each i in order: it need not be looked up.
+        j = np.add.outer(rows, self._rounds[0][0])
+        images = self._rest(j, np.arange(j.shape[1])).reshape(-1)
+        return images[low - (first << self._bits) :][: high - low]
+
     def _pass(self, j: Indices) -> Indices:
         """Send positions, which are overwritten, once through the network."""
         i = j & ((1 << self._bits) - 1)
         j >>= self._bits
-        for f, g in self._rounds:
-            # "clip" only because it is faster: all indices are in range.
-            j += f.take(i, mode="clip")
+        j += self._rounds[0][0].take(i)
+        return self._rest(j, i)
+
+    def _rest(self, j: Indices, i: Indices) -> Indices:
+        """Do what comes after the first sum: j is that sum, and is overwritten."""
+        # "clip" only because it is faster: all indices are in range.
+        images: Indices = self._rounds[0][1].take(j, mode="clip")
+        images ^= i
+        for f, g in self._rounds[1:]:
+            j += f.take(images, mode="clip")
             # The last table has the final j beside its number, in the bits above those of i.
-            i ^= g.take(j, mode="clip")
-        return i
+            images ^= g.take(j, mode="clip")
+        return images

@@ -29,6 +29,8 @@ __all__ = ["TopK", "largest_indices"]
 
 _CHUNK: Final = 1 << 17
 _SAMPLE: Final = 1 << 14
+_SAMPLED: Final = 128
+"""The guess looks at one coordinate in this many, but at no more than `_SAMPLE`."""
 _STRIDE: Final = 16
 _SMALL: Final = 1 << 16
 """Vectors up to this long are partitioned whole."""
@@ -151,7 +153,7 @@ def _guesses(v: NDArray[Any], k: int) -> Iterator[np.floating[Any]]:
     practically never.
     """
     sample = np.abs(v.take(_sampled(v.size), mode="clip"))
-    expected = _SAMPLE * k / v.size
+    expected = sample.size * k / v.size
     ranks = [math.ceil(expected + margin * (math.sqrt(expected) + 1.0)) for margin in _MARGINS]
     top = _top(sample, ranks[-1])
     top.sort()
@@ -178,7 +180,8 @@ def _top(sample: NDArray[Any], count: int) -> NDArray[Any]:
 @lru_cache(maxsize=8)
 def _sampled(size: int) -> Indices:
     # In order, because memory is read so much faster.
-    return np.sort(Draw(seed=0).stream(Purpose.SPARSIFIER).below(size, _SAMPLE))
+    count = min(_SAMPLE, size // _SAMPLED)
+    return np.sort(Draw(seed=0).stream(Purpose.SPARSIFIER).below(size, count))
 
 
 def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | None:
