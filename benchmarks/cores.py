@@ -2,8 +2,7 @@
 
 Where the system puts two processes that talk to each other decides as much about a round as what
 they do: on one core or on two, and now and then on others. And of two cores of a machine that
-others use too, one may be half as fast as the other for a while. Where there is one core only
-nothing is done.
+others use too, one may be half as fast as the other for a while.
 """
 
 from __future__ import annotations

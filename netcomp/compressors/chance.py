@@ -1,15 +1,15 @@
 """Random decisions about whole vectors: 8 or 16 bits a value, and exact all the same.
 
 A value goes up with probability p. With u of w = 8 or 16 random bits and T a whole number near
-2^w·p, u < T decides unless u is one of the few numbers next to T, which are left open. Those below
-them that go up are f = T, or T − 1 where T − 1 is left open too; a value left open goes up with
-the probability that is missing, 2^w·p − f over how many numbers are open. Only there is p computed
-in float64, and a uniform number drawn. So T may be what float32 arithmetic makes of it:
+2^w·p, u < T decides unless u is one of two or three numbers that are left open. Of the others f go
+up; a value left open goes up with the probability that is missing, 2^w·p − f over how many are
+open. Only there is p computed in float64, and a uniform number drawn. So T may be what float32
+arithmetic makes of it:
 
-| w | open | as long as |
-|---|---|---|
-| 8 | T, T + 1 | T ≤ 2^w·p ≤ T + 2, T ≤ 254 |
-| 16 | T − 1, T, T + 1, modulo 2^w | T − 1 ≤ 2^w·p ≤ T + 2 |
+| w | open | f | as long as 0 ≤ p ≤ 1 and |
+|---|---|---|---|
+| 8 | T, T + 1 | T | T ≤ 2^w·p ≤ T + 2, T ≤ 254 |
+| 16 | T − 1, T, T + 1, modulo 2^w | T − 1 within 0 … 2^w − 3 | T − 1 ≤ 2^w·p ≤ T + 2 |
 
 Eight bits are drawn in half the time, sixteen ask for p so seldom that it may be costly. All
 words of a vector are drawn before its uniforms.
@@ -81,6 +81,7 @@ class Coins:
         """Return which of the values left open go up, given their T again, and their p."""
         below, count = _open(thresholds.dtype)
         many = 256.0**thresholds.itemsize
+        # The f of the module: at either end one of the numbers left open is at the other.
         first = np.clip(thresholds - np.float64(below), 0.0, many - count)
         missing: NDArray[np.float64] = p * many - first
         return self._stream.uniforms(p.size) * count < missing

@@ -2,7 +2,9 @@
 
 A grid is 0 = a₀ ≤ a₁ ≤ … ≤ a_K. A magnitude t in [a_k, a_{k+1}] becomes a_{k+1} with probability
 p = (t − a_k)/(a_{k+1} − a_k), else a_k, so that its mean is t. The a_k are the numbers that will
-be decoded, in float32, and no approximations of them: there is no bias but float64's.
+be decoded, in float32, and no approximations of them: there is no bias but float64's, except where
+t is within rounding of an a_k. There `Uniform` and `Doubling` may take the gap on its other side: p
+is outside [0, 1] by 2e-6 at most, and t becomes a_k for certain.
 
 Finding k and p is what takes the time. `Grid` searches, for any values; the others work for float32
 where the grid allows it: `Uniform` by arithmetic, `Doubling` and `PowersOfTwo` on the bits, since

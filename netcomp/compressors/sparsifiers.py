@@ -38,6 +38,11 @@ class Sparsifier(ABC):
     index_parts: int = 0
     """Payload parts that carry indices: 0 where both ends derive them from the key."""
 
+    def __init_subclass__(cls) -> None:
+        if "select" in vars(cls) and "selects_finite" not in vars(cls):
+            # What is inherited is about the parent's `select`.
+            cls.selects_finite = False
+
     def __str__(self) -> str:
         return spelled(self)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netcomp.coding.ans import encode_symbols
-from netcomp.compressors import parse_compressor
+from netcomp.compressors import Chain, Count, FloatFormat, TopK, parse_compressor
 from netcomp.compressors.base import all_finite, require_finite
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, RemoteProtocolError
@@ -88,6 +88,18 @@ def test_top_k_finds_what_is_not_finite_by_itself(k, many, bad):
     with pytest.raises(NotFinite) as caught:
         parse_compressor(f"top-k:k={k}").resolve(d, 1).compress(v, Draw(1, worker=5))
     assert places.min() == caught.value.index
+
+
+def test_a_derived_sparsifier_does_not_inherit_the_check():
+    """One that chooses in its own way says itself whether it looks for what is not finite."""
+
+    class First(TopK):
+        def select(self, v, draw):
+            return np.arange(self.k.value)
+
+    assert not First.selects_finite
+    with pytest.raises(NotFinite):
+        Chain(First(Count("2")), FloatFormat()).compress(np.array([1.0, 2.0, np.nan]), Draw(1))
 
 
 @pytest.mark.parametrize("coding", ["raw", "entropy"])
