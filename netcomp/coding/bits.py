@@ -211,8 +211,7 @@ def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
-    words = np.zeros(-(-raw.size // 4), dtype=np.uint32)
-    words.view(np.uint8)[: raw.size] = raw
+    words = _padded(raw).view(np.uint32)
     word = (words != 0).nonzero()[0]
     if word.size > _MANY * words.size:
         return np.flatnonzero(np.unpackbits(raw).view(bool))
@@ -228,6 +227,15 @@ def _ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     out += byte
     bit &= 7
     out += bit
+    return out
+
+
+def _padded(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return bytes that fill words of four: these, or with zeros after them."""
+    if raw.size % 4 == 0 and raw.flags.c_contiguous:
+        return raw
+    out = np.zeros(-(-raw.size // 4) * 4, dtype=np.uint8)
+    out[: raw.size] = raw
     return out
 
 

@@ -189,7 +189,7 @@ def _best_parameter(gaps: NDArray[np.uint32], d: int) -> int:
     """Return the p whose divisor gives the fewest bytes: from the geometric optimum down.
 
     Gaps that are no geometric ones want a smaller divisor, never one above 2d/k. Of more
-    than 8,192 gaps every ⌈k/8192⌉-th takes part.
+    than 8,192 gaps every ⌈k/8192⌉-th takes part; of so many the next neighbours are enough.
     """
     sample = np.ascontiguousarray(gaps[:: -(-gaps.size // _SAMPLE)])
 
@@ -203,8 +203,9 @@ def _best_parameter(gaps: NDArray[np.uint32], d: int) -> int:
     p = next(p for p in range(1, _LAST_DIVISOR + 1) if _divisor(p + 1) > ideal)
     while p > 1 and cost(p - 1) < cost(p):
         p -= 1
-    most = max(p for p in range(1, p + 3) if _divisor(p) * gaps.size <= 4 * d)
-    return min(range(max(1, p - 2), most + 1), key=cost)
+    around = 2 if gaps.size <= _SAMPLE else 1
+    most = max(p for p in range(1, p + around + 1) if _divisor(p) * gaps.size <= 4 * d)
+    return min(range(max(1, p - around), most + 1), key=cost)
 
 
 def _cost(gaps: NDArray[np.uint32], quotients: NDArray[np.uint32], divisor: int) -> int:

@@ -113,7 +113,8 @@ def largest_indices(v: NDArray[Any], k: int) -> Indices | None:
             # "clip" only because it is faster: all are in range.
             magnitudes = v.take(places, mode="clip")
             np.abs(magnitudes, out=magnitudes)
-            if not all_finite(magnitudes):
+            # Of numbers among which one is NaN the maximum is NaN.
+            if not math.isfinite(magnitudes.max(initial=0.0)):
                 return None
             if places.size >= k:
                 chosen = _chosen(magnitudes, k, _kth(magnitudes.copy(), k))
