@@ -186,18 +186,18 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
     raw = np.frombuffer(data, dtype=np.uint8)
     if count > 8 * raw.size or (raw.size and not raw[-1]):
         raise RemoteProtocolError("unary numbers do not fill their bytes")
-    ones = np.empty(count + 1, dtype=np.int64)
-    ones[0] = -1
+    ends = np.empty(count + 1, dtype=np.int64)
+    ends[0] = -1
     found = 0
     for start in range(0, raw.size, _CHUNK // 4):
         at = np.flatnonzero(np.unpackbits(raw[start : start + _CHUNK // 4]).view(bool))
         if found + at.size > count:
             raise RemoteProtocolError("more unary numbers than announced")
-        np.add(at, 8 * start, out=ones[found + 1 : found + 1 + at.size])
+        np.add(at, 8 * start, out=ends[found + 1 : found + 1 + at.size])
         found += at.size
     if found != count:
         raise RemoteProtocolError("fewer unary numbers than announced")
-    return np.diff(ones) - 1
+    return np.diff(ends) - 1
 
 
 def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -62,7 +62,7 @@ class Coins:
         raw = self._stream.words64(-(-size * word.itemsize // 8)).astype("<u8", copy=False)
         words = raw.view(word.newbyteorder("<"))[:size]
         np.less(words, thresholds, out=up)
-        below, count = _open(word)
+        below, count = _around(word)
         distance = np.subtract(words, thresholds, out=thresholds)
         if below:
             distance += word.type(below)
@@ -79,7 +79,7 @@ class Coins:
 
     def settle(self, thresholds: Thresholds, p: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which of the values left open go up, given their T again, and their p."""
-        below, count = _open(thresholds.dtype)
+        below, count = _around(thresholds.dtype)
         many = 256.0**thresholds.itemsize
         # The f of the module: at either end one of the numbers left open is at the other.
         first = np.clip(thresholds - np.float64(below), 0.0, many - count)
@@ -87,6 +87,6 @@ class Coins:
         return self._stream.uniforms(p.size) * count < missing
 
 
-def _open(word: np.dtype[Any]) -> tuple[int, int]:
+def _around(word: np.dtype[Any]) -> tuple[int, int]:
     """Return how many numbers below T are left open, and how many in all."""
     return (0, 2) if word.itemsize == 1 else (1, 3)

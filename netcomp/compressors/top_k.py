@@ -17,8 +17,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.bits import ones
-from netcomp.coding.floats import as_bytes, sign_bytes
+from netcomp.coding.bits import ones, packed_bytes
+from netcomp.coding.floats import as_bytes
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.compressors.base import all_finite, first_not_finite
 from netcomp.compressors.count import Count
@@ -191,7 +191,7 @@ def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | Non
 
     None where they are far more than k.
     """
-    flags = np.empty(sign_bytes(v.size), dtype=np.uint8)
+    flags = np.empty(packed_bytes(v.size, 1), dtype=np.uint8)
     inside, above = np.empty((2, _CHUNK), dtype=bool)
     room = 4 * k + _SMALL
     for start in range(0, v.size, _CHUNK):
@@ -203,7 +203,7 @@ def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | Non
         room -= part.size - int(np.count_nonzero(within))
         if room < 0:
             return None
-        flags[start // 8 : sign_bytes(start + part.size)] = np.packbits(within)
+        flags[start // 8 : packed_bytes(start + part.size, 1)] = np.packbits(within)
     np.invert(flags, out=flags)
     # What is beyond the vector's end is not outside.
     flags[-1] &= np.uint8(0xFF << (-v.size % 8) & 0xFF)
