@@ -1,4 +1,4 @@
-"""The goals that name a peer: netcomp and the peer take turns, so that noise hits both alike.
+"""The goals for speed: netcomp and the peer take turns, so that noise hits both alike.
 
 The machine is other people's too, and a minute later it may be half as fast: what is compared
 is measured in turns of a few hundredths of a second. A peer of another environment is a process
@@ -42,7 +42,7 @@ def rows(
     with ExitStack() as stack:
         talks: dict[str, Conversation | str] = {}
         for goal in SPEED:
-            if goal.compressor not in compressors or goal.peer is None:
+            if goal.compressor not in compressors:
                 continue
             for name, v, path in vectors:
                 if v.size in goal.factors and (peers or goal.peer == "numpy"):
@@ -79,7 +79,7 @@ def _theirs(
     enter: Callable[[AbstractContextManager[Conversation]], Conversation],
 ) -> Callable[[], Mapping[str, Any]]:
     """Return what gives {"seconds"} of the peer's next turn, or {"error"}."""
-    name, codec = str(goal.peer), str(goal.codec)
+    name, codec = goal.peer, goal.codec
     if name == "numpy":
         timed = Turns(references.work(codec, v), _LEAST)
         return lambda: {"seconds": timed.seconds()}

@@ -137,15 +137,12 @@ def memory_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class SpeedGoal:
-    """`compressor` encodes at least `factors[d]` times as fast as `peer`'s `codec`.
-
-    Without a peer the factor is a share of the array copy's speed.
-    """
+    """`compressor` encodes at least `factors[d]` times as fast as `peer`'s `codec`."""
 
     compressor: str
     factors: Mapping[int, float]
-    peer: str | None = None
-    codec: str | None = None
+    peer: str
+    codec: str
 
 
 _LARGE, _MIDDLE = 10**7, 10**6
@@ -161,7 +158,7 @@ SPEED = (
     SpeedGoal("ternary", {_LARGE: 8.0, _MIDDLE: 3.0}, "torch", "plain ternary"),
     SpeedGoal("qsgd:s=1", {_LARGE: 5.0}, "numpy", "dense qsgd s=1"),
     SpeedGoal("qsgd:s=1", {_LARGE: 20.0}, "torch", "plain qsgd s=1"),
-    SpeedGoal("sign", {_LARGE: 0.7}),
+    SpeedGoal("sign", {_LARGE: 0.7}, "numpy", "array copy"),
 )
 """docs/performance.md; one dimension where only that has a goal."""
 
@@ -169,7 +166,7 @@ SPEED = (
 def speed_verdicts(rows: Sequence[Row], duels: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the verdicts of `SPEED`, one a dimension and vector.
 
-    `duels` are the turns of those with a peer: {"compressor", "peer", "codec", "vector", "d"},
+    `duels` are the turns: {"compressor", "peer", "codec", "vector", "d"},
     and {"ours", "theirs"} in seconds, which are missing where nothing could be measured.
     """
     fought = {
@@ -194,11 +191,6 @@ def decoding_verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _speed(goal: SpeedGoal, row: Row, duel: Row) -> dict[str, Any]:
-    if goal.peer is None:
-        judged = _judged(
-            "encode over an array copy", row, row["encode_ratio"], goal.factors[row["d"]]
-        )
-        return judged | {"peer_seconds": row["copy_seconds"], "our_seconds": row["encode_seconds"]}
     ours, theirs = duel.get("ours"), duel.get("theirs")
     figure = None
     if ours and theirs:

@@ -1,7 +1,8 @@
 """numpy's own ways to the same end, timed in this process: what a few lines would do.
 
 Each does less than the codec it stands beside: argpartition and permutation only choose
-coordinates, the dense QSGD writes no bytes. So netcomp's own choice for top-k stands here too.
+coordinates, the dense QSGD writes no bytes, a copy is no codec at all. So netcomp's own choice for
+top-k stands here too.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def work(codec: str, v: NDArray[np.float32]) -> Callable[[], Any]:
 def _works(v: NDArray[np.float32]) -> Iterator[tuple[str, str, Callable[[], Any]]]:
     k = max(1, v.size // _SHARE)
     rng = np.random.Generator(np.random.SFC64(1))
+    out = np.empty_like(v)
+    yield "numpy", "array copy", lambda: np.copyto(out, v)
     yield "numpy", "argpartition 1%", lambda: np.argpartition(np.abs(v), v.size - k)[v.size - k :]
     yield "numpy", "permutation", lambda: rng.permutation(v.size)
     yield "numpy", "dense qsgd s=1", lambda: _dense_qsgd(v, rng)

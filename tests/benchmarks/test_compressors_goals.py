@@ -98,10 +98,11 @@ def test_a_duel_of_another_vector_or_peer_is_none_of_this_goal():
         assert ["not measured"] * 2 == verdicts
 
 
-def test_a_goal_without_a_peer_is_a_share_of_the_copy():
+def test_a_copy_is_a_peer_too():
     for ratio, verdict in ((0.7, "holds"), (0.57, "within the gate"), (0.5, "does not hold")):
-        row = row_of(compressor="sign", encode_ratio=ratio)
-        assert [verdict] == [v["verdict"] for v in goals.speed_verdicts([row], [])]
+        turn = duel_row(ratio * 0.01, compressor="sign", codec="array copy")
+        judged = goals.speed_verdicts([row_of(compressor="sign")], [turn])
+        assert [verdict] == [v["verdict"] for v in judged]
 
 
 def test_a_dimension_without_a_goal_has_no_verdict():
@@ -119,7 +120,7 @@ def test_the_goals_name_compressors_and_codecs_that_are_measured():
     known = {peer.name: peer.script.read_text() for peer in PEERS}
     known["numpy"] = (Path(own.__file__).parent / "references.py").read_text()
     for goal in goals.SPEED:
-        assert goal.peer is None or f'"{goal.codec}"' in known[goal.peer]
+        assert f'"{goal.codec}"' in known[goal.peer]
 
 
 def test_the_goals_for_speed_are_as_documented():
@@ -131,7 +132,7 @@ def test_the_goals_for_speed_are_as_documented():
         for name, against, large, middle in cells
     }
     assert {
-        (goal.compressor, f"{goal.peer}'s {goal.codec}" if goal.peer else "an array copy"): tuple(
+        (goal.compressor, f"{goal.peer}'s {goal.codec}"): tuple(
             f"{goal.factors[d]:g}" if d in goal.factors else "–" for d in (10**7, 10**6)
         )
         for goal in goals.SPEED

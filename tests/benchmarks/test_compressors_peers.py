@@ -123,7 +123,6 @@ def test_goal_and_peer_take_turns(fake, tmp_path, monkeypatch):
         SpeedGoal("sign", {D: 2.0}, "fake", "broken"),
         SpeedGoal("top-k:1%", {D: 2.0}, "numpy", "argpartition 1%"),
         SpeedGoal("top-k:1%", {D + 1: 2.0}, "numpy", "argpartition 1%"),
-        SpeedGoal("sign", {D: 0.7}),
     ]
     monkeypatch.setattr(duels, "SPEED", found)
     monkeypatch.setattr(duels, "PEERS", [fake(SCRIPT)])
