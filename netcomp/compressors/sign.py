@@ -22,7 +22,7 @@ __all__ = ["Sign"]
 
 _SIGNS: Final = 1 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8).astype("f4")
 """−1 where a bit of a byte is set and 1 elsewhere."""
-_RUN = 1024
+_RUN: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -78,31 +78,33 @@ class Sign(Quantizer):
 
 
 def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
-    """Write the sign bits and return ‖x‖₁."""
+    """Write the sign bits and return ‖x‖₁, not finite where a value is not.
+
+    The sum of short runs in their own dtype and of those in float64. A product with ones takes
+    half the time of a sum; of runs so short that no BLAS divides one among threads.
+    """
     magnitudes = np.empty(min(values.size, CHUNK), dtype=values.dtype)
     negative = np.empty(magnitudes.size, dtype=bool)
-    total = 0.0
+    ones = np.ones((_RUN, 1), dtype=values.dtype)
+    runs = np.empty((values.size // _RUN, 1, 1), dtype=values.dtype)
     with np.errstate(over="ignore"):
         for part in pieces(values.size):
             v = values[part]
             t, bits = magnitudes[: v.size], negative[: v.size]
             np.less(v, 0, out=bits)
             signs[part.start // 8 : sign_bytes(part.stop)] = np.packbits(bits)
-            total += _sum(np.abs(v, out=t))
-    return total
+            np.abs(v, out=t)
+            whole = slice(part.start // _RUN, part.stop // _RUN)
+            np.matmul(t[: v.size // _RUN * _RUN].reshape(-1, 1, _RUN), ones, out=runs[whole])
+    total = float(runs.sum(dtype=np.float64)) + _sum(values[_RUN * runs.size :])
+    if math.isfinite(total):
+        return total
+    # A run of single precision may have overflowed.
+    return sum(_sum(values[part]) for part in pieces(values.size))
 
 
-def _sum(magnitudes: Values) -> float:
-    """Return the sum, of short runs in their own dtype and of those in float64.
-
-    A sum with another dtype than its terms' goes through a buffer, five times as slow: that
-    way only where a run overflows. A product with ones takes half the time of a sum; of runs
-    so short that no BLAS divides one among threads.
-    """
-    whole = magnitudes.size // _RUN * _RUN
-    runs = np.matmul(magnitudes[:whole].reshape(-1, 1, _RUN), np.ones((_RUN, 1), magnitudes.dtype))
-    total = float(runs.sum(dtype=np.float64)) + float(magnitudes[whole:].sum(dtype=np.float64))
-    return total if math.isfinite(total) else float(magnitudes.sum(dtype=np.float64))
+def _sum(values: Values) -> float:
+    return float(np.abs(values).sum(dtype=np.float64))
 
 
 def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:
