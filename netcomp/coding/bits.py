@@ -9,10 +9,6 @@ first; `count` values take ⌈count·width/8⌉ bytes. Eight values fill `width`
 so all groups of eight are shifted into place at once, by a few operations.
 
 Unary: a value v is v zero bits and a one; the string ends with the byte of the last one.
-
-`ones` finds the bits that are set. Where they are few, it looks for words of four bytes that are
-not zero, for the bytes of those that are not, and then for bits: half the time of a search through
-as many flags.
 """
 
 from __future__ import annotations
@@ -26,7 +22,6 @@ from netcomp.errors import RemoteProtocolError
 
 __all__ = [
     "MAX_WIDTH",
-    "ones",
     "pack_bits",
     "pack_unary",
     "packed_bytes",
@@ -39,10 +34,6 @@ MAX_WIDTH: Final = 32
 
 _CHUNK = 1 << 14
 _LONG = 1 << 16
-_PIECE: Final = 1 << 17
-"""Bytes looked at at a time: the system takes back large blocks, and clears them when it gives."""
-_MANY: Final = 15 / 16
-"""All bits are looked at where more than this share of the words of four bytes is not zero."""
 _WHOLE: Final[dict[int, np.dtype[Any]]] = {
     8: np.dtype(">u1"),
     16: np.dtype(">u2"),
@@ -157,24 +148,26 @@ def _unpack_groups(groups: NDArray[np.uint8], width: int) -> NDArray[Any]:
 def pack_unary(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the 1-D integers `values` ≥ 0 in unary.
 
-    The result has ⌈(count + sum)/8⌉ bytes; temporary memory is a few times that of
+    The result has ⌈(count + sum)/8⌉ bytes; temporary memory is twice that and a few times that of
     16,384 values and their bits.
     """
-    total = values.size + int(values.sum(dtype=np.int64))
-    out = np.zeros((total + 7) // 8, dtype=np.uint8)
-    done = 0
+    out = [np.empty(0, dtype=np.uint8)]
+    begun = 0
     for start in range(0, values.size, _CHUNK):
         ends = values[start : start + _CHUNK].astype(np.int64)
         ends += 1
         np.cumsum(ends, out=ends)
-        base = done >> 3
-        ends += done - 8 * base - 1
-        done = 8 * base + int(ends[-1]) + 1
-        bits = np.zeros(done - 8 * base, dtype=np.uint8)
+        ends += begun - 1
+        bits = np.zeros(int(ends[-1]) + 1, dtype=np.uint8)
         bits[ends] = 1
-        # The byte in which two chunks meet has bits of both.
-        out[base : (done + 7) // 8] |= np.packbits(bits)
-    return out
+        packed = np.packbits(bits)
+        if begun:
+            # The byte in which two chunks meet has bits of both.
+            packed[0] |= out[-1][-1]
+            out[-1] = out[-1][:-1]
+        out.append(packed)
+        begun = bits.size % 8
+    return np.concatenate(out)
 
 
 def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
@@ -198,45 +191,6 @@ def unpack_unary(data: Any, count: int) -> NDArray[np.int64]:
     if found != count:
         raise RemoteProtocolError("fewer unary numbers than announced")
     return np.diff(ends) - 1
-
-
-def ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return which bits of a string of bytes are set, increasing."""
-    found = []
-    for start in range(0, raw.size, _PIECE):
-        places = _ones(raw[start : start + _PIECE])
-        places += 8 * start
-        found.append(places)
-    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
-
-
-def _ones(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
-    words = _padded(raw).view(np.uint32)
-    word = (words != 0).nonzero()[0]
-    if word.size > _MANY * words.size:
-        return np.flatnonzero(np.unpackbits(raw).view(bool))
-    some = words.take(word).view(np.uint8)
-    byte = (some != 0).nonzero()[0]
-    bit = np.unpackbits(some.take(byte)).view(bool).nonzero()[0]
-    # From the innermost outward: which bit of which byte of which word.
-    byte = byte.take(bit >> 3)
-    out: NDArray[np.int64] = word.take(byte >> 2)
-    out <<= 5
-    byte &= 3
-    byte <<= 3
-    out += byte
-    bit &= 7
-    out += bit
-    return out
-
-
-def _padded(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return bytes that fill words of four: these, or with zeros after them."""
-    if raw.size % 4 == 0 and raw.flags.c_contiguous:
-        return raw
-    out = np.zeros(-(-raw.size // 4) * 4, dtype=np.uint8)
-    out[: raw.size] = raw
-    return out
 
 
 def _shifted(values: NDArray[Any], right: int) -> NDArray[Any]:

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.bits import ones
 from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
+from netcomp.coding.flags import ones
 from netcomp.coding.reuse import empty_float32
 from netcomp.draw import Stream
 
@@ -121,7 +121,6 @@ class _NaturalStep:
     def __init__(self, most: int) -> None:
         self._fields = np.empty(most, dtype=np.uint32)
         self._leading = np.empty(most, dtype=np.uint8)
-        self._up = np.empty(most, dtype=bool)
 
     def __call__(
         self,
@@ -131,16 +130,17 @@ class _NaturalStep:
         undecided: NDArray[np.bool_],
     ) -> int:
         size = bits.size
-        fields, leading, up = self._fields[:size], self._leading[:size], self._up[:size]
+        fields, leading = self._fields[:size], self._leading[:size]
         np.right_shift(bits, REST_BITS, out=fields)
         np.copyto(leading, fields, casting="unsafe")
         fields >>= BYTE
         # The sign above the exponent is cut off.
         np.copyto(exponents, fields, casting="unsafe")
-        largest = int(exponents.max())
-        np.less(words, leading, out=up)
+        largest = int(np.maximum.reduce(exponents))
         np.equal(words, leading, out=undecided)
-        exponents += up.view(np.uint8)
+        # The answers take the place of what is asked: the less memory, the more of it is cached.
+        np.less(words, leading, out=leading.view(bool))
+        exponents += leading
         return largest
 
 

@@ -33,6 +33,7 @@ practical universal noiseless coding techniques", JPL 79-22 (1979).
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from functools import cache
 from typing import Any, Final
 
@@ -85,18 +86,14 @@ def _encode_sparse(indices: Indices, d: int) -> NDArray[np.uint8]:
     parameter = _best_parameter(gaps, d)
     divisor = _divisor(parameter)
     quotients = gaps // np.uint32(divisor)
-    costs = {
-        parameter: _cost(gaps, quotients, divisor),
-        _FIXED: packed_bytes(k, _fixed_width(d)),
-        _BITMAP: packed_bytes(d, 1),
-    }
-    form = min(costs, key=lambda form: (costs[form], form))
-    if form == _FIXED:
-        pieces = [pack_bits(indices, _fixed_width(d))]
-    elif form == _BITMAP:
-        pieces = [_pack_bitmap(indices, d)]
+    width = _fixed_width(d)
+    plain, form = min((packed_bytes(k, width), _FIXED), (packed_bytes(d, 1), _BITMAP))
+    if _most(k, d, divisor) <= plain or _cost(gaps, quotients, divisor) <= plain:
+        form, pieces = parameter, _pack_gaps(gaps, quotients, divisor)
+    elif form == _FIXED:
+        pieces = [pack_bits(indices, width)]
     else:
-        pieces = _pack_gaps(gaps, quotients, divisor)
+        pieces = [_pack_bitmap(indices, d)]
     return np.concatenate([np.array([form], dtype=np.uint8), *pieces])
 
 
@@ -200,11 +197,11 @@ def _best_parameter(gaps: NDArray[np.uint32], d: int) -> int:
     density = gaps.size / d
     # Golomb's condition: the smallest M with (1 − p)^M + (1 − p)^(M+1) ≤ 1.
     ideal = max(1, math.ceil(-math.log(2 - density) / math.log1p(-density)))
-    p = next(p for p in range(1, _LAST_DIVISOR + 1) if _divisor(p + 1) > ideal)
+    p = bisect_right(_DIVISORS, ideal)
     while p > 1 and cost(p - 1) < cost(p):
         p -= 1
     around = 2 if gaps.size <= _SAMPLE else 1
-    most = max(p for p in range(1, p + around + 1) if _divisor(p) * gaps.size <= 4 * d)
+    most = min(p + around, bisect_right(_DIVISORS, 4 * d // gaps.size))
     return min(range(max(1, p - around), most + 1), key=cost)
 
 
@@ -220,8 +217,17 @@ def _cost(gaps: NDArray[np.uint32], quotients: NDArray[np.uint32], divisor: int)
     return size
 
 
+def _most(k: int, d: int, divisor: int) -> int:
+    """Return what the pieces of no k gaps exceed: one bit more for each, and quotients' sums."""
+    width, _ = _truncation(divisor)
+    return packed_bytes(k, width) + packed_bytes(k, 1) + packed_bytes(k + (d - k) // divisor, 1)
+
+
 def _divisor(parameter: int) -> int:
     return parameter if parameter < 4 else (4 + parameter % 4) << (parameter // 4 - 1)  # noqa: PLR2004
+
+
+_DIVISORS: Final = [_divisor(parameter) for parameter in range(1, _LAST_DIVISOR + 1)]
 
 
 def _truncation(divisor: int) -> tuple[int, int]:

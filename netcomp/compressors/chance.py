@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.bits import ones
+from netcomp.coding.flags import ones
 from netcomp.compressors.norms import pieces
 from netcomp.draw import Stream
 

@@ -82,7 +82,9 @@ class Sparsifier(ABC):
     def rescale(self, kept: NDArray[Any], indices: Indices, d: int) -> None:
         """Multiply the values kept at `indices` by their factors, in place and their dtype."""
         del indices
-        kept *= np.asarray(self.scale(d), dtype=kept.dtype)
+        scale = self.scale(d)
+        if scale != 1.0:
+            kept *= np.asarray(scale, dtype=kept.dtype)
 
     @abstractmethod
     def most(self, d: int) -> int:

@@ -17,7 +17,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.coding.bits import ones, packed_bytes
+from netcomp.coding.bits import packed_bytes
+from netcomp.coding.flags import count_ones, ones
 from netcomp.coding.floats import as_bytes
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.compressors.base import all_finite, first_not_finite
@@ -193,21 +194,18 @@ def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | Non
     """
     flags = np.empty(packed_bytes(v.size, 1), dtype=np.uint8)
     inside, above = np.empty((2, _CHUNK), dtype=bool)
-    room = 4 * k + _SMALL
     for start in range(0, v.size, _CHUNK):
         part = v[start : start + _CHUNK]
         within = inside[: part.size]
         # Two comparisons and no magnitudes: fewer bytes are written, and the cache is small.
         np.less(part, bound, out=within)
         within &= np.greater(part, -bound, out=above[: part.size])
-        room -= part.size - int(np.count_nonzero(within))
-        if room < 0:
-            return None
         flags[start // 8 : packed_bytes(start + part.size, 1)] = np.packbits(within)
     np.invert(flags, out=flags)
     # What is beyond the vector's end is not outside.
     flags[-1] &= np.uint8(0xFF << (-v.size % 8) & 0xFF)
-    return ones(flags)
+    # Their places take 64 times the memory of the flags.
+    return ones(flags) if count_ones(flags) <= 4 * k + _SMALL else None
 
 
 def _kth(magnitudes: NDArray[Any], k: int) -> np.floating[Any]:

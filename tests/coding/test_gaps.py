@@ -93,6 +93,17 @@ def test_sets_that_are_not_uniform_take_less():
         assert round_trip(indices, d).size <= 1.01 * limit(d, indices.size) + 8
 
 
+@pytest.mark.parametrize("d", [3, 60, 300, 5000])
+def test_never_longer_than_fields_or_a_bitmap(d):
+    """Spread, at the beginning, at the end, and at both, where the gaps' quotients are largest."""
+    width = max(1, (d - 1).bit_length())
+    for k in {*range(1, min(d, 40)), d // 3, d // 2, d - d // 3}:
+        ends = np.concatenate([np.arange(k // 2), np.arange(d - k + k // 2, d)])
+        for indices in (subset(d, k), np.arange(k), np.arange(d - k, d), ends):
+            plain_bits = min(min(k, d - k) * width, d)
+            assert round_trip(indices, d).size <= 1 + math.ceil(plain_bits / 8)
+
+
 GOLDEN = [
     ([], 10, "00"),
     ([0, 1, 2], 3, "00"),
