@@ -30,20 +30,20 @@ REST_BITS: Final = np.uint32(15)
 Numbers of numpy, because to numba those of Python have 64 bits.
 """
 
-_EXPONENT_AT = np.uint32(BYTE + REST_BITS)
-_LOWEST = np.uint32(0xFF)
+_LOWEST = np.uint32(0xFFFF)
 
 Words = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
-NaturalLoop = Callable[[Words, Bytes, Bytes, NDArray[np.bool_]], int]
+NaturalLoop = Callable[[Words, Bytes, Bytes], int]
 
 
 def natural_loop(count: int) -> NaturalLoop | None:
     """Return the compiled loop of natural compression for vectors of `count` values.
 
-    loop(bits, words, exponents, undecided) writes the exponent fields of the float32 numbers of
-    these bits, 1 more where a random byte is below the first byte of the mantissa, and which
-    bytes are equal to it. Returns the largest field. None where numpy is to do that.
+    loop(bits, above, exponents) writes the exponent fields of the float32 numbers of these bits,
+    1 more where a random byte is below the first byte of the mantissa: `above` has what the random
+    bytes are short of 255, and 256 is where the sum of the two carries. Returns the largest field
+    that was there. None where numpy is to do that.
     """
     if count < WORTH or os.environ.get(SWITCH) == "0":
         return None
@@ -61,13 +61,11 @@ def _compiled_natural() -> NaturalLoop | None:
     return loop
 
 
-def _natural(bits: Words, words: Bytes, exponents: Bytes, undecided: NDArray[np.bool_]) -> int:
+def _natural(bits: Words, above: Bytes, exponents: Bytes) -> int:
     # Every intermediate is cast: numba makes 64-bit integers of sums and shifts.
-    largest = np.uint8(0)
+    largest = np.uint32(0)
     for i in range(bits.size):
-        leading = np.uint8(np.uint32(bits[i] >> REST_BITS) & _LOWEST)
-        exponent = np.uint8(np.uint32(bits[i] >> _EXPONENT_AT) & _LOWEST)
-        largest = max(largest, exponent)
-        exponents[i] = np.uint8(exponent + np.uint8(words[i] < leading))
-        undecided[i] = words[i] == leading
-    return int(largest)
+        field = np.uint32(np.uint32(bits[i] >> REST_BITS) & _LOWEST)
+        largest = max(largest, field)
+        exponents[i] = np.uint8(np.uint32(field + np.uint32(above[i])) >> BYTE)
+    return int(largest >> BYTE)

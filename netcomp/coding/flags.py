@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["count_ones", "ones"]
+__all__ = ["count_ones", "invert", "ones"]
 
 _PIECE: Final = 1 << 17
 """Bytes looked at at a time: the system takes back large blocks, and clears them when it gives."""
@@ -23,6 +23,13 @@ Of random bits a tenth is set there, and from there on numpy looks for them anot
 """
 _CROWDED: Final = 1 / 8
 """All bits of the bytes are looked at where more than this share of them has more than one."""
+
+
+def invert(raw: NDArray[np.uint8], count: int) -> None:
+    """Turn `count` flags in ⌈count/8⌉ bytes round, in place; the bits after them become 0."""
+    np.invert(raw, out=raw)
+    # No byte where there is no flag.
+    raw[-1:] &= np.uint8(0xFF << (-count % 8) & 0xFF)
 
 
 def count_ones(raw: NDArray[np.uint8]) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
-from netcomp.coding.flags import ones
+from netcomp.coding.flags import invert, ones
 from netcomp.coding.reuse import empty_float32
 from netcomp.draw import Stream
 
@@ -85,34 +85,35 @@ def natural_encode(
 
     A magnitude 2^e (1 + m) becomes 2^(e+1) with probability m and 2^e otherwise. Below 2^-126
     the neighbours are 0 and 2^-126, still without bias: an exponent field goes up by one with
-    the probability that the mantissa field below it is of 2²³. Eight random bits below its first
-    eight decide; where they are equal, once in 256, a uniform number below the rest of it does,
-    all of these after all of those.
+    the probability that the mantissa field below it is of 2²³. It does where a random byte is below
+    the mantissa's first. A random byte of 255, which is below none, leaves it to a uniform number
+    below the rest of the mantissa, all of these after all of those.
     Raises ValueError unless all magnitudes are below `NATURAL_LIMIT`.
     Source: MARINA-P F.1 and Beznosikov et al. §2 (natural compression).
     """
     exponents = np.empty(values.size, dtype=np.uint8)
-    packed = np.empty((2, sign_bytes(values.size)), dtype=np.uint8)
+    signs, undecided = np.empty((2, sign_bytes(values.size)), dtype=np.uint8)
     bits = values.view(np.uint32)
     size = min(values.size, _CHUNK)
     loop = natural_loop(values.size) or _NaturalStep(size)
-    flags = np.empty((2, size), dtype=bool)
-    undecided, negative = flags
+    negative = np.empty(size, dtype=bool)
     for start in range(0, values.size, _CHUNK):
         stop = min(start + _CHUNK, values.size)
-        if stop - start < size:
-            flags = flags[:, : stop - start]
-            undecided, negative = flags
         few = bits[start:stop]
-        words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False).view(np.uint8)
-        if loop(few, words[: few.size], exponents[start:stop], undecided) >= _LIMIT_FIELD:
+        words = stream.words64(-(-few.size // 8)).astype("<u8", copy=False)
+        # The bytes' distances from 255.
+        np.invert(words, out=words)
+        above = words.view(np.uint8)[: few.size]
+        if loop(few, above, exponents[start:stop]) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
-        np.signbit(values[start:stop], out=negative)
-        packed[:, start // 8 : sign_bytes(stop)] = np.packbits(flags, axis=1)
-    at = ones(packed[0])
+        packed = slice(start // 8, sign_bytes(stop))
+        undecided[packed] = np.packbits(above)
+        signs[packed] = np.packbits(np.signbit(values[start:stop], out=negative[: few.size]))
+    invert(undecided, values.size)
+    at = ones(undecided)
     rest = bits.take(at) & _REST
     exponents[at] += stream.uniforms(at.size) * float(_REST + 1) < rest
-    return exponents, packed[1]
+    return exponents, signs
 
 
 class _NaturalStep:
@@ -120,27 +121,19 @@ class _NaturalStep:
 
     def __init__(self, most: int) -> None:
         self._fields = np.empty(most, dtype=np.uint32)
-        self._leading = np.empty(most, dtype=np.uint8)
+        self._halves = np.empty(most, dtype=np.uint16)
 
     def __call__(
-        self,
-        bits: NDArray[np.uint32],
-        words: NDArray[np.uint8],
-        exponents: NDArray[np.uint8],
-        undecided: NDArray[np.bool_],
+        self, bits: NDArray[np.uint32], above: NDArray[np.uint8], exponents: NDArray[np.uint8]
     ) -> int:
-        size = bits.size
-        fields, leading = self._fields[:size], self._leading[:size]
+        fields, halves = self._fields[: bits.size], self._halves[: bits.size]
         np.right_shift(bits, REST_BITS, out=fields)
-        np.copyto(leading, fields, casting="unsafe")
-        fields >>= BYTE
-        # The sign above the exponent is cut off.
-        np.copyto(exponents, fields, casting="unsafe")
-        largest = int(np.maximum.reduce(exponents))
-        np.equal(words, leading, out=undecided)
-        # The answers take the place of what is asked: the less memory, the more of it is cached.
-        np.less(words, leading, out=leading.view(bool))
-        exponents += leading
+        # Exponent and first byte: the sign above them is cut off.
+        np.copyto(halves, fields, casting="unsafe")
+        largest = int(np.maximum.reduce(halves)) >> int(BYTE)
+        halves += above
+        halves >>= int(BYTE)
+        np.copyto(exponents, halves, casting="unsafe")
         return largest
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.bits import packed_bytes
-from netcomp.coding.flags import count_ones, ones
+from netcomp.coding.flags import count_ones, invert, ones
 from netcomp.coding.floats import as_bytes
 from netcomp.coding.gaps import decode_indices, encode_indices
 from netcomp.compressors.base import all_finite, first_not_finite
@@ -201,9 +201,7 @@ def _reaching(v: NDArray[Any], k: int, bound: np.floating[Any]) -> Indices | Non
         np.less(part, bound, out=within)
         within &= np.greater(part, -bound, out=above[: part.size])
         flags[start // 8 : packed_bytes(start + part.size, 1)] = np.packbits(within)
-    np.invert(flags, out=flags)
-    # What is beyond the vector's end is not outside.
-    flags[-1] &= np.uint8(0xFF << (-v.size % 8) & 0xFF)
+    invert(flags, v.size)
     # Their places take 64 times the memory of the flags.
     return ones(flags) if count_ones(flags) <= 4 * k + _SMALL else None
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcomp.coding.flags import count_ones, ones
+from netcomp.coding.flags import count_ones, invert, ones
 
 
 @given(st.integers(0, 3000), st.sampled_from([0.0, 0.001, 0.02, 0.3, 1.0]), st.integers(0, 99))
@@ -13,6 +13,14 @@ def test_ones_are_where_the_flags_are(count, share, seed):
     flags = np.random.default_rng(seed).random(count) < share
     assert np.flatnonzero(flags).tolist() == ones(np.packbits(flags)).tolist()
     assert np.count_nonzero(flags) == count_ones(np.packbits(flags))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 64])
+def test_the_other_way_round_nothing_is_set_behind_the_flags(count):
+    flags = np.random.default_rng(count).random(count) < 0.5
+    raw = np.packbits(flags)
+    invert(raw, count)
+    np.testing.assert_array_equal(np.packbits(~flags), raw)
 
 
 @pytest.mark.parametrize("stride", [1, 3, 8, 16])
