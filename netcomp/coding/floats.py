@@ -107,6 +107,7 @@ def natural_encode(
         if loop(few, above, exponents[start:stop]) >= _LIMIT_FIELD:
             raise ValueError("a magnitude is not below 2¹²⁷")
         packed = slice(start // 8, sign_bytes(stop))
+        # To packbits a byte is a flag, whether it is not 0: turned round below.
         undecided[packed] = np.packbits(above)
         signs[packed] = np.packbits(np.signbit(values[start:stop], out=negative[: few.size]))
     invert(undecided, values.size)

@@ -104,6 +104,7 @@ def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
 
 
 def _sum(values: Values) -> float:
+    # In float64 from the start: five times as slow, and nothing overflows.
     return float(np.abs(values).sum(dtype=np.float64))
 
 
