@@ -102,7 +102,7 @@ class DataError(NetcompError):
 
 
 class NotFinite(NetcompError, ValueError):
-    """A vector to compress holds NaN or infinity; `index` is the first such.
+    """A vector to compress holds NaN, infinity or a number beyond its format; `index` is the first.
 
     `worker` is None for a vector of the server's.
     """
@@ -114,8 +114,8 @@ class NotFinite(NetcompError, ValueError):
         who = "the server" if worker is None else f"worker {worker}"
         when = "" if round_ is None else f" in round {round_}"
         super().__init__(
-            f"the vector {who} compresses{when} is not finite (first at index {index});"
-            " the step size may be too large"
+            f"the vector {who} compresses{when} has a value that is NaN, infinite or beyond its"
+            f" format (first at index {index}); the step size may be too large"
         )
 
 
