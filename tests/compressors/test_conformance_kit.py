@@ -12,10 +12,11 @@ import pytest
 
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import LAWS, check_compressor, hostile
+from netcomp.compressors.conformance.subject import Case
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import SpecError
 from netcomp.laws import evidence
-from support.bad_compressors import CULPRITS, HangsOnNumbers, Honest, MissingScale
+from support.bad_compressors import CULPRITS, AmongOthers, HangsOnNumbers, Honest, MissingScale
 from support.notations import ALL_TEXTS, BY_NAME, HEAVY
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
@@ -31,6 +32,14 @@ def test_every_registered_compressor_keeps_every_law(text):
     """One of each name; all that the tests know and every pair by `make heavy`."""
     sizes = SMALL if HEAVY else {"dims": (20,), "workers": (3,)}
     assert {} == broken(check_compressor(parse_compressor(text), **sizes))
+
+
+def test_what_a_format_cannot_hold_is_no_fault():
+    """Three times a heavy-tailed value leaves half precision: refused, and left out by the kit."""
+    half = parse_compressor("perm-k+f16")
+    largest = Case(20, 3, half.resolve(20, 3), half.resolve(20, 3), seed=1).vectors["heavy-tailed"]
+    assert np.finfo(np.float16).max / 3 < np.abs(largest).max()
+    assert {} == broken(check_compressor(half, dims=(20,), workers=(3,)))
 
 
 def test_somebody_elses_compressor_keeps_every_law():
@@ -75,6 +84,12 @@ def test_a_decode_that_hangs_is_given_up(monkeypatch):
         HangsOnNumbers.released = True
     assert not finding.passed
     assert "has not answered" in finding.detail
+
+
+def test_memory_of_other_threads_is_not_held_against_a_decode():
+    (finding,) = check_compressor(AmongOthers(), dims=(7,), workers=(3,), laws=["hostile-bytes"])
+    assert finding.passed, finding.detail
+    assert AmongOthers.calls > 500
 
 
 def test_the_verdict_is_a_function_of_the_arguments():

@@ -136,24 +136,16 @@ def input_untouched(subject: Subject) -> str:
                 given = v.astype(dtype)
                 before = given.copy()
                 where = f"{case}, {name}, {dtype.__name__}"
-                _compress(case, given, case.key())
+                case.sent(name, given, case.key())
                 if not same_bits(before, given):
                     raise Broken(f"{where}: the vector was changed")
                 before.flags.writeable = False
                 try:
-                    _compress(case, before, case.key())
+                    case.sent(name, before, case.key())
                 except ValueError as error:
                     raise Broken(f"{where}, read-only: {error}") from None
                 count += 1
     return f"{count} vectors unchanged"
-
-
-def _compress(case: Case, v: NDArray[Any], key: Draw) -> Payload | None:
-    """Return the payload, None where the vector is refused."""
-    try:
-        return case.compressor.compress(v, key)
-    except NotFinite:
-        return None
 
 
 def key_decides(subject: Subject) -> str:
@@ -161,7 +153,7 @@ def key_decides(subject: Subject) -> str:
     count = 0
     for case in subject.distinct:
         for name, worker, v, first in case.payloads():
-            _compress(case, -v, case.key(worker, 7))
+            case.sent(name, -v, case.key(worker, 7))
             for compressor in (case.compressor, case.other):
                 again = compressor.compress(v, case.key(worker))
                 if list(map(bytes, first.parts)) != list(map(bytes, again.parts)):

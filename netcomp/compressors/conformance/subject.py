@@ -62,6 +62,19 @@ class Case:
         """The vectors of `vectors` at this dimension."""
         return vectors(self.d, self.stream(0))
 
+    def sent(self, name: str, v: NDArray[Any], key: Draw) -> Payload | None:
+        """Return the payload of v, some multiple of the vector of that name.
+
+        None where it is refused, as it may be by magnitude: a short format cannot hold all. The
+        Gaussian vector may not be; then this raises `NotFinite`.
+        """
+        try:
+            return self.compressor.compress(v, key)
+        except NotFinite:
+            if name == "gaussian":
+                raise
+            return None
+
     def payloads(self, dtype: Any = np.float64) -> Iterator[tuple[str, int, Vector, Payload]]:
         """Yield a name, a worker, a vector and its payload, for vectors it does not refuse.
 
@@ -74,13 +87,8 @@ class Case:
             if not np.isfinite(typed).all():
                 continue
             for worker in range(self.n):
-                try:
-                    payload = self.compressor.compress(typed, self.key(worker))
-                except NotFinite:
-                    if name == "gaussian":
-                        raise
-                    continue
-                yield name, worker, typed, payload
+                if (payload := self.sent(name, typed, self.key(worker))) is not None:
+                    yield name, worker, typed, payload
 
 
 def vectors(d: int, stream: Stream) -> dict[str, Vector]:
@@ -230,12 +238,11 @@ def _sample(case: Case, name: str, workers: Sequence[int], count: int) -> Sample
     square, along, kept = np.empty((3, count))
     shifts = np.empty((count, 1 + columns))
     for t in range(count):
-        try:
-            image = np.mean([_image(case, v, case.key(i, t)) for i in workers], axis=0) / size
-        except NotFinite:
-            if name == "gaussian":
-                raise
+        payloads = [case.sent(name, v, case.key(i, t)) for i in workers]
+        images = [_image(case, payload) for payload in payloads if payload is not None]
+        if len(images) < len(workers):
             return None
+        image = np.mean(images, axis=0) / size
         square[t], along[t], kept[t] = image @ image, image @ unit, np.count_nonzero(image)
         shifts[t] = along[t] - 1.0, *(image - unit)[:columns]
     if name == "tiny" and not square.any():
@@ -243,9 +250,9 @@ def _sample(case: Case, name: str, workers: Sequence[int], count: int) -> Sample
     return Sample(case, name, workers[0], square, along, kept, shifts)
 
 
-def _image(case: Case, v: Vector, key: Draw) -> Vector:
-    image = case.compressor.compress(v, key).dense()
-    if image.shape != v.shape or not np.isfinite(image).all():
+def _image(case: Case, payload: Payload) -> Vector:
+    image = payload.dense()
+    if image.shape != (case.d,) or not np.isfinite(image).all():
         raise Broken(f"{case}: C(v) of shape {image.shape} or not finite")
     return image
 

@@ -7,7 +7,6 @@ from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netcomp.compressors.base import Payload
 from netcomp.compressors.conformance.subject import Case, Subject
@@ -35,7 +34,7 @@ def together(subject: Subject) -> str:
         for dtype in _DTYPES:
             for name in _VECTORS:
                 alike: dict[tuple[int, ...], list[Sent]] = {}
-                for payload, key in _sent(case, case.vectors[name].astype(dtype)):
+                for payload, key in _sent(case, name, dtype):
                     sizes = tuple(part.nbytes for part in payload.parts)
                     alike.setdefault(sizes, []).append((payload, key))
                 for sizes, sent in alike.items():
@@ -44,12 +43,14 @@ def together(subject: Subject) -> str:
     return f"{count} messages"
 
 
-def _sent(case: Case, v: NDArray[Any]) -> Iterator[Sent]:
+def _sent(case: Case, name: str, dtype: Any) -> Iterator[Sent]:
     """Yield what the workers send in some rounds, with their keys: each a vector of its own."""
+    v = case.vectors[name].astype(dtype)
     for round_ in range(_ROUNDS):
         for worker in range(case.n):
-            key, own = case.key(worker, round_), v / v.dtype.type(1 + worker + case.n * round_)
-            yield case.compressor.compress(own, key), key
+            key, own = case.key(worker, round_), v / dtype(1 + worker + case.n * round_)
+            if (payload := case.sent(name, own, key)) is not None:
+                yield payload, key
 
 
 def _check(case: Case, dtype: Any, sent: Sequence[Sent], sizes: Sequence[int]) -> None:

@@ -1,6 +1,8 @@
 """Wrong where bytes come that nobody wrote."""
 
+import threading
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -74,6 +76,25 @@ class AllocatesWhatItIsTold(Counted):
 
 
 @breaks("hostile-bytes")
+class AllocatesAndRefuses(Counted):
+    def believe(self, count):
+        if np.empty(min(count, 2**28), dtype=np.uint8).size > 2**16:
+            raise RemoteProtocolError("too many")
+
+
+@breaks("hostile-bytes")
+class KeepsWhatItIsTold(Counted):
+    """A table for each length, made when it is first heard of."""
+
+    @cached_property
+    def tables(self):
+        return {}
+
+    def believe(self, count):
+        self.tables.setdefault(count, np.empty(min(count, 2**28), dtype=np.uint8))
+
+
+@breaks("hostile-bytes")
 class CrashesOnNumbers(Counted):
     def believe(self, count):
         bytearray(1)[count >> 20]
@@ -87,3 +108,16 @@ class HangsOnNumbers(Counted):
     def believe(self, count):
         while count > 2**30 and not self.released:
             pass
+
+
+class AmongOthers(Counted):
+    """For a test of its own: another thread of the process allocates in every hundredth decode."""
+
+    calls: ClassVar[int] = 0
+
+    def believe(self, count):
+        AmongOthers.calls += 1
+        if AmongOthers.calls % 100 == 0:
+            other = threading.Thread(target=bytes, args=(2**24,))
+            other.start()
+            other.join()
