@@ -5,12 +5,12 @@ machine, and at this length nothing else counts.
 """
 
 import re
-import tracemalloc
 from functools import cache
 
 import numpy as np
 import pytest
 
+from support.held import held
 from support.notations import ATOMS, key, resolved
 
 D, N = 1 << 20, 10
@@ -39,14 +39,10 @@ def vector():
     return np.random.default_rng(1).standard_normal(D).astype(np.float32)
 
 
-def traced(work):
-    """Return what `work` returns, and the most memory it took in multiples of the vector."""
-    tracemalloc.start()
-    try:
-        result = work()
-        return result, tracemalloc.get_traced_memory()[1] / (4 * D)
-    finally:
-        tracemalloc.stop()
+def traced(work, d=D):
+    """Return what `work` returns, and the most memory it took in multiples of a float32 vector."""
+    result, peak = held(work, LIMIT * 4 * d)
+    return result, peak / (4 * d)
 
 
 def with_values(payload):
@@ -84,8 +80,8 @@ def test_a_short_message_takes_three_vectors_at_most(text, seed):
     compressor = resolved(text, v.size, N)
     # What is made once a process is no part of a message.
     compressor.compress(v, key(1, 2))
-    _, peak = traced(lambda: compressor.compress(v, key(1)))
-    assert peak * D <= LIMIT * v.size
+    _, peak = traced(lambda: compressor.compress(v, key(1)), v.size)
+    assert peak <= LIMIT
 
 
 @pytest.mark.parametrize("text", WRAPPED)
@@ -112,6 +108,6 @@ def test_fcc_adds_what_is_left_over_and_a_sum(text):
 
 def test_the_trace_sees_arrays():
     """Without this a numpy that does not report its memory would pass everything."""
-    array, peak = traced(lambda: np.ones(D, dtype=np.float32))
+    array, peak = held(lambda: np.ones(D, dtype=np.float32), 4.01 * D)
     assert D == array.size
-    assert abs(peak - 1.0) < 0.01
+    assert abs(peak / (4 * D) - 1.0) < 0.01
