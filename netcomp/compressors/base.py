@@ -198,6 +198,11 @@ class Compressor(ABC):
         return 1
 
     @property
+    def exact_bytes(self) -> bool:
+        """Whether `max_bytes` is reached where neither vector nor key changes a payload's size."""
+        return True
+
+    @property
     def workers(self) -> int:
         """The number of workers a resolved compressor was made for; 0 where it does not care."""
         return 0

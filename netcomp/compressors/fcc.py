@@ -53,6 +53,10 @@ class FastCompressed(Around):
     def parts(self) -> int:
         return 1 + self.r * self.inner.parts
 
+    @property
+    def exact_bytes(self) -> bool:
+        return False  # There is room for the longest lengths of as many parts as there may be.
+
     def resolve(self, d: int, n: int) -> Self:
         resolved = replace(self, inner=self.inner.resolve(d, n))
         _require_few(resolved.parts, self.r)

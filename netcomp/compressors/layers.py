@@ -112,6 +112,10 @@ class Layers(Around):
     def workers(self) -> int:
         return self.n
 
+    @property
+    def exact_bytes(self) -> bool:
+        return all(compressor.exact_bytes for compressor in self.each)
+
     def resolve(self, d: int, n: int) -> Self:
         if self.sizes is None:
             raise SpecError("layers.sizes", "the problem has no layers: say their sizes")

@@ -43,6 +43,10 @@ class Around(Compressor):
         return self.inner.correlated
 
     @property
+    def exact_bytes(self) -> bool:
+        return self.inner.exact_bytes
+
+    @property
     def workers(self) -> int:
         return self.inner.workers
 

@@ -12,7 +12,7 @@ import pytest
 
 from netcomp.compressors import parse_compressor
 from netcomp.compressors.conformance import LAWS, check_compressor, hostile
-from netcomp.compressors.conformance.subject import Case
+from netcomp.compressors.conformance.cases import Case
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import SpecError
 from netcomp.laws import evidence
@@ -40,6 +40,14 @@ def test_what_a_format_cannot_hold_is_no_fault():
     largest = Case(20, 3, half.resolve(20, 3), half.resolve(20, 3), seed=1).vectors["heavy-tailed"]
     assert np.finfo(np.float16).max / 3 < np.abs(largest).max()
     assert {} == broken(check_compressor(half, dims=(20,), workers=(3,)))
+
+
+@pytest.mark.parametrize("text", ALL_TEXTS)
+def test_every_size_is_the_one_announced(text):
+    """At dimensions where a size that depends on neither vector nor key shows."""
+    laws = ["bytes", "paper-bits"]
+    findings = check_compressor(parse_compressor(text), dims=(64, 1000), workers=(3,), laws=laws)
+    assert {} == broken(findings)
 
 
 def test_somebody_elses_compressor_keeps_every_law():

@@ -6,9 +6,9 @@
 >>> [finding.law for finding in findings if not finding.passed]
 []
 
-The modules of this package: `subject` (what is checked, vectors and keys), `shape`, `together`,
-`announced` and `constants` (the laws), `hostile` (bytes nobody wrote); the statistics are
-`netcomp.laws`'s.
+The modules of this package: `cases` (vectors and keys of a size), `outcomes` and `samples` (C(v)
+for each outcome, or again and again), `subject` (what is checked), `shape`, `together`, `announced`
+and `constants` (the laws), `hostile` (bytes nobody wrote); the statistics are `netcomp.laws`'s.
 """
 
 from __future__ import annotations
@@ -73,11 +73,13 @@ def check_compressor(
     """Check the laws, all unless told, on a compressor resolved for each size.
 
     The verdict is a function of the arguments: all vectors, keys and mutations derive from
-    `seed`, and how many there are does not depend on the machine. What is tested by Monte
-    Carlo is wrongly found broken with probability at most 1 − `confidence` a law, whatever the
-    distribution (`netcomp.laws.evidence`). Raises ValueError where a
-    dimension or number of workers is not positive or the confidence not in (0, 1), `SpecError`
-    where the compressor can be resolved for no size, and KeyError for a law that is none.
+    `seed`, and how many there are does not depend on the machine. Expectations are exact where the
+    outcomes are few; what is tested by draws is wrongly found broken with probability at most
+    1 − `confidence` a law, whatever the distribution (`netcomp.laws.evidence`).
+
+    Raises ValueError where a dimension or number of workers is not positive or the confidence not
+    in (0, 1), `SpecError` where the compressor can be resolved for no size, and KeyError for a law
+    that is none.
     """
     if not dims or not workers or min(*dims, *workers) < 1:
         raise ValueError("dimensions and numbers of workers must be given and positive")

@@ -1,6 +1,7 @@
-"""Laws about class constants: unbiasedness and the bounds ω, δ, θ, B¹, B², by Monte Carlo.
+"""Laws about class constants: unbiasedness and the bounds ω, δ, θ, B¹, B².
 
-Every bound is a claim E X ≤ c about some X ≥ 0, weighed by `evidence`. B²(γ, β) needs a thought:
+Every bound is a claim E X ≤ c about some X ≥ 0: the expectation is over all outcomes where these
+are few, and else the claim is weighed against draws (`samples`). B²(γ, β) needs a thought:
 for s ≥ β/2
 
     E‖C(x) − sx‖² = E‖C(x)‖² − 2s⟨E C(x), x⟩ + s²‖x‖² ≤ (s² − (2s − β)γ)‖x‖²
@@ -21,8 +22,10 @@ from typing import Final
 import numpy as np
 
 from netcomp.compressors.base import Collection, Compressor
-from netcomp.compressors.conformance.subject import Case, Sample, Subject
-from netcomp.laws import Broken, evidence
+from netcomp.compressors.conformance.cases import Case
+from netcomp.compressors.conformance.samples import Sample
+from netcomp.compressors.conformance.subject import Subject
+from netcomp.laws import Broken
 
 __all__ = ["b1", "b2", "delta", "omega", "sensible", "theta", "unbiased", "verdict"]
 
@@ -36,17 +39,23 @@ Claim = tuple[float, Sample, float, float]
 
 
 def verdict(claims: Iterable[Claim], what: str, alarm: float) -> str:
-    """Raise `Broken` where the evidence is too strong for chance among so many claims."""
+    """Raise `Broken` where a claim is false, or the evidence too strong to be chance."""
     found = list(claims)
     if not found:
         return "not declared"
+    drawn = [claim for claim in found if claim[1].share is None]
+    exact = f"{len(found) - len(drawn)} of {len(found)} bounds over all outcomes"
     strength, where, seen, bound = max(found, key=lambda claim: claim[0])
-    needed = math.log(len(found) / alarm)
-    odds = f"10^{min(strength / math.log(10), 999):.1f} to 1"
-    told = f"{where}: {what} = {seen:.4g} where {bound:.4g} is claimed, {odds}"
+    told = f"{where}: {what} = {seen:.4g} where {bound:.4g} is claimed"
+    if strength == math.inf and where.share is not None:
+        raise Broken(f"{told}, over all outcomes ({where.share.size})")
+    if not drawn:
+        return exact
+    needed = math.log(len(drawn) / alarm)
+    told = f"{told}, 10^{min(strength / math.log(10), 999):.1f} to 1"
     if strength >= needed:
         raise Broken(told)
-    return f"{len(found)} bounds; worst at {told} (breach from 10^{needed / math.log(10):.1f})"
+    return f"{exact}; worst at {told} (breach from 10^{needed / math.log(10):.1f})"
 
 
 def rounded(bound: float, scale: float = 1.0) -> float:
@@ -114,11 +123,11 @@ def unbiased(subject: Subject) -> str:
         if not sample.case.compressor.unbiased or omega is None:
             continue
         slack = ROUNDING * math.sqrt(1.0 + omega)
-        logs = evidence.nonzero(sample.shifts, rounded(omega), slack)
+        logs = sample.nonzero(sample.shifts, rounded(omega), slack)
         worst = int(np.argmax(logs))
         # The evidence of the worst direction, less what looking at so many costs.
         strength = float(logs[worst]) - math.log(logs.size)
-        claims.append((strength, sample, float(abs(sample.shifts.mean(axis=0)[worst])), slack))
+        claims.append((strength, sample, float(abs(sample.mean(sample.shifts)[worst])), slack))
     return verdict(claims, "|E C(v) − v|", subject.alarm)
 
 
@@ -135,7 +144,7 @@ def _bounded(
 
 def _distance(sample: Sample, bound: float, scale: float = 1.0) -> Claim:
     squares = sample.distance(scale)
-    return evidence.above(squares, bound), sample, float(squares.mean()), bound
+    return sample.above(squares, bound), sample, float(sample.mean(squares)), bound
 
 
 def omega(subject: Subject) -> str:
@@ -156,8 +165,9 @@ def delta(subject: Subject) -> str:
 def b1(subject: Subject) -> str:
     """Check that α‖v‖² ≤ E‖C(v)‖² ≤ β⟨E C(v), v⟩.
 
-    For the lower bound alone something must be assumed, for a mean that rare draws carry cannot
-    be told from below: no draw has ‖C(v)‖² above β²‖v‖² and the largest seen.
+    For the lower bound alone something must be assumed where outcomes are not all known, for a mean
+    that rare draws carry cannot be told from below: no draw has ‖C(v)‖² above β²‖v‖² and the
+    largest seen.
     """
     claims: list[Claim] = []
     for sample in subject.samples:
@@ -168,8 +178,8 @@ def b1(subject: Subject) -> str:
         claims += _halves(sample, alpha / beta, beta)
         least = alpha * (1.0 - ROUNDING) ** 2 * (1.0 - 1e-9)
         most = max(beta**2, float(sample.square.max())) * (1.0 + ROUNDING)
-        strength = evidence.below(sample.square, least, most)
-        claims.append((strength, sample, most - float(sample.square.mean()), most - least))
+        strength = sample.below(sample.square, least, most)
+        claims.append((strength, sample, most - float(sample.mean(sample.square)), most - least))
     return verdict(claims, "a combination of E‖C(v)‖² and ⟨E C(v), v⟩", subject.alarm)
 
 

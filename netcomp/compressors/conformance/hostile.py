@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from netcomp.compressors.base import Compressor, Payload
-from netcomp.compressors.conformance.subject import Case, Subject, fresh
+from netcomp.compressors.conformance.cases import Case, fresh
+from netcomp.compressors.conformance.subject import Subject
 from netcomp.draw import Stream
 from netcomp.errors import RemoteProtocolError, told
 from netcomp.laws import Broken

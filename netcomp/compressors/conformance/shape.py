@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.compressors.base import Compressor, Payload
-from netcomp.compressors.conformance.subject import Case, Subject, fresh
+from netcomp.compressors.conformance.cases import Case, fresh
+from netcomp.compressors.conformance.subject import Subject
 from netcomp.compressors.notation import COMPRESSORS, parse_compressor
 from netcomp.draw import Draw
 from netcomp.errors import NotFinite, SpecError

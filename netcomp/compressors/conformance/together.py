@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from netcomp.compressors.base import Payload
-from netcomp.compressors.conformance.subject import Case, Subject
+from netcomp.compressors.conformance.cases import Case
+from netcomp.compressors.conformance.subject import Subject
 from netcomp.draw import Draw
 from netcomp.laws import Broken, same_bits
 from netcomp.roles import Chorus, Kind

@@ -85,6 +85,38 @@ class OneStreamForTwo(Changed):
         return self.omega(d)
 
 
+@breaks("unbiased")
+class TwoPercentTooMuch(Changed):
+    """d/k and a little more: less than hundreds of draws tell."""
+
+    def change(self, payload, draw):
+        return replace(payload, held=payload.values * np.float32(1.02))
+
+
+@breaks("unbiased")
+class OneStreamForTwoIntegers(Changed):
+    """Doubles or drops by the very integer that chose the coordinate: never the second half."""
+
+    text = "identity"
+
+    def change(self, payload, draw):
+        d = payload.dim
+        (kept,) = draw.stream(Purpose.SPARSIFIER).below(d, 1)
+        (other,) = draw.stream(Purpose.SPARSIFIER).below(d, 1)
+        values = np.zeros(d, np.float32)
+        values[kept] = payload.values[kept] * np.float32(d if 2 * other < d else 0) * 2
+        return replace(payload, held=values)
+
+    def omega(self, d):
+        return 2.0 * d - 1
+
+    def delta(self, d):
+        return None
+
+    def theta(self, d, n, collection):
+        return self.omega(d)
+
+
 @breaks("omega")
 class UnderstatedOmega(Honest):
     """A tenth less than d/k − 1."""

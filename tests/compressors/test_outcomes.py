@@ -1,0 +1,250 @@
+"""The kit's expectations over all outcomes: exact where it says so, and never said wrongly."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netcomp.compressors import Chain, FloatFormat, Sparsifier, parse_compressor
+from netcomp.compressors.conformance import check_compressor, samples
+from netcomp.compressors.conformance.cases import Case
+from netcomp.compressors.conformance.outcomes import every_outcome
+from netcomp.compressors.conformance.samples import sampled
+from netcomp.draw import Draw, Purpose
+from support.bad_compressors import CULPRITS
+from support.bad_compressors.constants import TwoPercentTooMuch
+
+MANY = 10_000
+KEY = Draw(1, round=2, worker=0)
+TREES = st.recursive(st.just(()), lambda tree: st.lists(tree, min_size=1, max_size=4), max_leaves=9)
+
+
+def case(text, d, n=1):
+    compressor = parse_compressor(text).resolve(d, n)
+    return Case(d, n, compressor, compressor, seed=1)
+
+
+def drawn(ask, most=MANY):
+    """Return the outcomes of what `ask` makes of a stream, each with its probability."""
+    found = every_outcome(lambda played: np.array(ask(played(KEY)), dtype=float), most)
+    return None if found is None else list(zip(found[0].tolist(), found[1].tolist(), strict=True))
+
+
+def stream(key):
+    return key.stream(Purpose.SPARSIFIER)
+
+
+def test_integers_below_a_bound():
+    """All pairs, equally likely, and no pair twice."""
+    found = drawn(lambda key: stream(key).below(3, 2))
+    assert [list(pair) for pair in product(range(3), repeat=2)] == [pair for pair, _ in found]
+    assert {1 / 9} == {share for _, share in found}
+
+
+@pytest.mark.parametrize(("d", "k"), [(1, 0), (1, 1), (5, 0), (5, 2), (5, 3), (5, 5)])
+def test_distinct_integers(d, k):
+    """All subsets, in order as the real ones."""
+    found = drawn(lambda key: stream(key).distinct(d, k))
+    assert [list(subset) for subset in combinations(range(d), k)] == [s for s, _ in found]
+    assert {1 / math.comb(d, k)} == {share for _, share in found}
+
+
+def leaves(tree, share=Fraction(1), way=()):
+    if not tree:
+        yield list(way), share
+    for i, one in enumerate(tree):
+        yield from leaves(one, share / len(tree), (*way, i))
+
+
+def walked(tree, source):
+    way = []
+    while tree:
+        (i,) = source.below(len(tree), 1)
+        tree = tree[i]
+        way.append(int(i))
+    return way
+
+
+@given(TREES)
+def test_what_is_drawn_may_depend_on_what_was(tree):
+    """Every leaf of a tree of choices once, with the product of its choices' probabilities."""
+    longest = max(len(way) for way, _ in leaves(tree))
+    found = drawn(lambda key: np.resize([*walked(tree, stream(key)), *[-1] * longest], longest))
+    expected = [([*way, *[-1] * (longest - len(way))], float(p)) for way, p in leaves(tree)]
+    assert expected == [(way, pytest.approx(share)) for way, share in found]
+
+
+def test_one_stream_repeats_itself_and_others_do_not():
+    """Of the same key and purpose the same integers; of another worker or purpose others."""
+
+    def ask(key):
+        keys = [key, key, key.at(worker=1), key.shared(), key.at(worker=5).shared()]
+        first = [stream(one).below(2, 1)[0] for one in keys]
+        return [*first, key.stream(Purpose.QUANTIZER).below(2, 1)[0]]
+
+    found = [bits for bits, _ in drawn(ask)]
+    assert 2**4 == len(found)
+    assert all(bits[0] == bits[1] and bits[3] == bits[4] for bits in found)
+    assert 2**4 == len({tuple(bits) for bits in found})
+
+
+@dataclass(frozen=True)
+class Hidden(Sparsifier):
+    """One coordinate, by a generator of somebody's that starts from the key in some way."""
+
+    way: str
+
+    def derive(self, parts, d, draw):
+        start = {
+            "seed": lambda: [draw.seed, draw.round],
+            "round": lambda: draw.round,
+            "unpacked": lambda: [int(part) for part in draw],
+            "star": lambda: [*draw],
+            "index": lambda: draw[1],
+            "tuple": lambda: [int(part) for part in tuple(draw)],
+            "hash": lambda: abs(hash(draw)),
+            "text": lambda: list(str(draw).encode()),
+            "formatted": lambda: list(f"{draw}".encode()),
+            "replaced": lambda: draw._replace(worker=0).round,
+            "array": lambda: [int(part) for part in np.array(draw)],
+        }[self.way]()
+        return np.random.default_rng(start).integers(d, size=1)
+
+    def select(self, v, draw):
+        return self.derive((), v.size, draw)
+
+    def scale(self, d):
+        return float(d)
+
+    def most(self, d):
+        return 1
+
+    def density(self, d):
+        return 1.0
+
+    def omega(self, d):
+        return d - 1.0
+
+
+WAYS = ["seed", "round", "unpacked", "star", "index", "tuple", "hash", "text", "formatted"]
+
+
+@pytest.mark.parametrize("way", [*WAYS, "replaced", "array"])
+def test_what_is_drawn_in_another_way_is_not_taken_for_certain(way):
+    """Its one outcome would be biased; draws say that it is not."""
+    assert drawn(lambda key: Hidden(way).derive((), 4, key)) is None
+    compressor = Chain(Hidden(way), FloatFormat())
+    sizes = {"dims": (4,), "workers": (1,)}
+    findings = check_compressor(compressor, **sizes, laws=["unbiased", "omega", "theta"])
+    assert [True] * 3 == [finding.passed for finding in findings]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source: source.words64(1),
+        lambda source: source.words32(1),
+        lambda source: source.uniforms(1),
+        lambda source: [source.uniform()],
+        lambda source: source.normals(1),
+        lambda source: source.below(MANY + 1, 1),
+        lambda source: source.below(100, 3),
+        lambda source: source.distinct(10**6, 10**5),
+        lambda source: source.distinct(20, 10),
+        lambda source: source.below(0, 1),
+        lambda source: source.distinct(2, 3),
+    ],
+)
+def test_what_cannot_be_listed(ask):
+    """Words and numbers of the line, too many integers, and what the real one refuses."""
+    assert drawn(lambda key: ask(stream(key))) is None
+
+
+def test_the_same_words_in_two_ways_cannot_be_listed():
+    """They are not independent, whatever they are."""
+
+    def ask(key):
+        return [stream(key).below(2, 1)[0], stream(key).below(3, 1)[0]]
+
+    assert drawn(ask) is None
+
+
+def test_the_real_streams_agree():
+    """In 3000 draws each outcome comes as often as it is said to."""
+
+    def ask(key):
+        source = stream(key)
+        (count,) = source.below(3, 1)
+        return np.resize([*source.distinct(4, int(count)), -1, -1, -1], 3)
+
+    found = drawn(ask)
+    seen = [ask(KEY.at(round_=t)).tolist() for t in range(3000)]
+    for outcome, share in found:
+        assert seen.count(outcome) == pytest.approx(3000 * share, abs=5 * math.sqrt(3000 * share))
+    assert len(seen) == sum(seen.count(outcome) for outcome, _ in found)
+
+
+# Samples
+
+
+@pytest.mark.parametrize("d", [1, 2, 7, 16])
+def test_rand_k_is_what_its_lemma_says(d):
+    """E C(v) = v and E‖C(v)‖² = d/k ‖v‖², to the last digits."""
+    subject = case("rand-k:2+f64" if d > 1 else "rand-k:1+f64", d)
+    k = min(d, 2)
+    for name in subject.vectors:
+        sample = sampled(subject, name, [0], MANY)
+        assert math.comb(d, k) == sample.share.size
+        assert sample.share.sum() == pytest.approx(1, rel=1e-12)
+        assert sample.mean(sample.square) == pytest.approx(d / k, rel=1e-12)
+        np.testing.assert_allclose(sample.mean(sample.shifts), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 4])
+def test_the_mean_of_independent_workers(d):
+    """θ = ω/n with equality, over the outcomes of all three."""
+    subject = case("rand-k:1+f64", d, 3)
+    sample = sampled(subject, "gaussian", range(3), MANY)
+    assert d**3 == sample.share.size
+    assert sample.mean(sample.distance()) == pytest.approx((d - 1) / 3, rel=1e-12)
+
+
+def test_workers_who_share_a_draw():
+    """Blocks in cyclic order: n outcomes for all, and in each of them the mean is the vector."""
+    subject = case("perm-k:order=cyclic+f64", 7, 3)
+    sample = sampled(subject, "gaussian", range(3), MANY)
+    assert 3 == sample.share.size
+    assert np.abs(sample.shifts).max() < 1e-15
+
+
+@pytest.mark.parametrize("text", ["natural", "bernoulli:p=0.5", "sketch:m=2", "rand-k:1+ternary"])
+def test_other_randomness_is_drawn(text):
+    sample = sampled(case(text, 4), "gaussian", [0], 50)
+    assert sample.share is None
+    assert 50 == sample.square.size
+
+
+def test_what_draws_nothing_has_one_outcome():
+    sample = sampled(case("top-k:1+sign", 1000), "gaussian", [0], 50)
+    assert [1.0] == sample.share.tolist()
+
+
+def test_a_bias_that_draws_do_not_show_is_found(monkeypatch):
+    """Two percent, of a compressor whose ω is 2.5: over all outcomes, not over 800 draws."""
+    assert CULPRITS["TwoPercentTooMuch"] == (TwoPercentTooMuch, "unbiased")
+
+    def verdict():
+        (finding,) = check_compressor(
+            TwoPercentTooMuch(), dims=(7,), workers=(1,), laws=["unbiased"]
+        )
+        return finding
+
+    assert not verdict().passed
+    assert "over all outcomes (21)" in verdict().detail
+    monkeypatch.setattr(samples, "every_outcome", lambda *_: None)
+    assert verdict().passed
