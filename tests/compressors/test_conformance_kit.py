@@ -50,6 +50,18 @@ def test_every_size_is_the_one_announced(text):
     assert {} == broken(findings)
 
 
+@pytest.mark.parametrize(
+    "text", ["fcc:r=3(natural)", "fcc:r=2(rand-k:25%)", "scale:0.5(fcc:r=2(sign))"]
+)
+@pytest.mark.parametrize("d", [64, 1000, 100_000])
+def test_fcc_announces_room_for_lengths_and_no_more(text, d):
+    """Three bytes for each part there may be, of messages that are all of one size."""
+    compressor = parse_compressor(text).resolve(d, 1)
+    sent = compressor.compress(np.random.default_rng(1).standard_normal(d), Draw(1, worker=0))
+    assert not compressor.exact_bytes
+    assert 0 <= compressor.max_bytes(d) - sent.nbytes <= 3 * compressor.parts
+
+
 def test_somebody_elses_compressor_keeps_every_law():
     """A class of another module, at the sizes the kit takes unless told, if there is the time."""
     findings = check_compressor(Honest(), **({} if HEAVY else SMALL))

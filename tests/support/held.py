@@ -5,14 +5,16 @@ import tracemalloc
 GOES = 3
 
 
-def held(work, most):
+def held(work, most, before=lambda: None):
     """Return what `work` returns, and the most bytes it held at a time.
 
     Other threads' memory is traced too, a test runner's for one, which handles its messages
-    meanwhile: what is above `most` is measured again, and the least of three goes counts.
+    meanwhile: what is above `most` is measured again, and the least of three goes counts. `before`
+    each of them is forgotten what the last one has left in a cache.
     """
     least = None
     for _ in range(GOES):
+        before()
         result, peak = traced(work)
         least = peak if least is None else min(least, peak)
         if least <= most:

@@ -73,9 +73,9 @@ def check_compressor(
     """Check the laws, all unless told, on a compressor resolved for each size.
 
     The verdict is a function of the arguments: all vectors, keys and mutations derive from
-    `seed`, and how many there are does not depend on the machine. Expectations are exact where the
-    outcomes are few; what is tested by draws is wrongly found broken with probability at most
-    1 − `confidence` a law, whatever the distribution (`netcomp.laws.evidence`).
+    `seed`, and how many there are does not depend on the machine. Expectations are over all
+    outcomes where these are few; what is tested by draws is wrongly found broken with probability
+    at most 1 − `confidence` a law, whatever the distribution (`netcomp.laws.evidence`).
 
     Raises ValueError where a dimension or number of workers is not positive or the confidence not
     in (0, 1), `SpecError` where the compressor can be resolved for no size, and KeyError for a law

@@ -1,7 +1,7 @@
 """Laws about class constants: unbiasedness and the bounds ω, δ, θ, B¹, B².
 
 Every bound is a claim E X ≤ c about some X ≥ 0: the expectation is over all outcomes where these
-are few, and else the claim is weighed against draws (`samples`). B²(γ, β) needs a thought:
+are few, and the claim is weighed against draws in any case (`samples`). B²(γ, β) needs a thought:
 for s ≥ β/2
 
     E‖C(x) − sx‖² = E‖C(x)‖² − 2s⟨E C(x), x⟩ + s²‖x‖² ≤ (s² − (2s − β)γ)‖x‖²
@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from netcomp.compressors.base import Collection, Compressor
-from netcomp.compressors.conformance.cases import Case
+from netcomp.compressors.conformance.cases import Case, Vector
 from netcomp.compressors.conformance.samples import Sample
 from netcomp.compressors.conformance.subject import Subject
 from netcomp.laws import Broken
@@ -43,19 +43,17 @@ def verdict(claims: Iterable[Claim], what: str, alarm: float) -> str:
     found = list(claims)
     if not found:
         return "not declared"
-    drawn = [claim for claim in found if claim[1].share is None]
-    exact = f"{len(found) - len(drawn)} of {len(found)} bounds over all outcomes"
-    strength, where, seen, bound = max(found, key=lambda claim: claim[0])
+    exact = sum(sample.share is not None for _, sample, *_ in found)
+    needed = math.log((len(found) - exact) / alarm)
+    strength, where, seen, bound = max(found, key=lambda claim: (claim[0], claim[2] / claim[3]))
     told = f"{where}: {what} = {seen:.4g} where {bound:.4g} is claimed"
     if strength == math.inf and where.share is not None:
         raise Broken(f"{told}, over all outcomes ({where.share.size})")
-    if not drawn:
-        return exact
-    needed = math.log(len(drawn) / alarm)
     told = f"{told}, 10^{min(strength / math.log(10), 999):.1f} to 1"
     if strength >= needed:
         raise Broken(told)
-    return f"{exact}; worst at {told} (breach from 10^{needed / math.log(10):.1f})"
+    breach = f"breach from 10^{needed / math.log(10):.1f}"
+    return f"{len(found)} bounds, {exact} of them over all outcomes; worst at {told} ({breach})"
 
 
 def rounded(bound: float, scale: float = 1.0) -> float:
@@ -122,13 +120,24 @@ def unbiased(subject: Subject) -> str:
         omega = sample.case.compressor.omega(sample.case.d)
         if not sample.case.compressor.unbiased or omega is None:
             continue
-        slack = ROUNDING * math.sqrt(1.0 + omega)
-        logs = sample.nonzero(sample.shifts, rounded(omega), slack)
-        worst = int(np.argmax(logs))
-        # The evidence of the worst direction, less what looking at so many costs.
-        strength = float(logs[worst]) - math.log(logs.size)
-        claims.append((strength, sample, float(abs(sample.mean(sample.shifts)[worst])), slack))
+        slack = _slack(sample, omega)
+        strength, worst = sample.nonzero(rounded(omega), slack)
+        bias = float(abs(sample.mean(sample.shifts)[worst]))
+        claims.append((strength, sample, bias, float(slack[worst])))
     return verdict(claims, "|E C(v) − v|", subject.alarm)
+
+
+def _slack(sample: Sample, omega: float) -> Vector:
+    """Return by how much rounding may move E C(v), in the directions of `shifts`.
+
+    Each C(v)_i by a share of itself, which is known where all outcomes are, and some more where a
+    format has fewer digits for tiny values.
+    """
+    if sample.share is None:
+        return np.full(sample.shifts.shape[1], ROUNDING * math.sqrt(1.0 + omega))
+    lengths = sample.lengths()
+    slack: Vector = ROUNDING * (lengths + ROUNDING * lengths[0])
+    return slack
 
 
 def _bounded(

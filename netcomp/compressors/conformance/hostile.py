@@ -115,14 +115,16 @@ class _Attack:
             self.count += 1
 
     def _decode(self, case: Case, parts: Parts, worker: int, usual: int) -> None:
+        given = sum(map(len, parts))
+        most = 4 * usual + 64 * (8 * case.d + given) + _SPARE
         try:
-            payload, used = _memory(case.compressor, case, parts, worker)
+            payload, used, kept = _memory(case.compressor, case, parts, worker)
+            if used > most:
+                used = max(kept, _repeated(case, parts, worker))
         except Exception as error:  # noqa: BLE001 — any but the one caught is what is looked for
             what = told(error)
             raise Broken(f"{self.where}: {what} instead of RemoteProtocolError") from None
-        given = sum(map(len, parts))
-        most = 4 * usual + 64 * (8 * case.d + given) + _SPARE
-        if used > most and (used := _repeated(case, parts, worker)) > most:
+        if used > most:
             raise Broken(f"{self.where}: {used} bytes of memory for {given} bytes")
         if payload is None:
             self.refused += 1
@@ -140,8 +142,8 @@ class _Attack:
 
 def _memory(
     compressor: Compressor, case: Case, parts: Parts, worker: int
-) -> tuple[Payload | None, int]:
-    """Decode; return the payload, None where it is refused, and the most bytes held at a time."""
+) -> tuple[Payload | None, int, int]:
+    """Decode; return the payload, None where it is refused, and bytes held: at most, at last."""
     given = fresh(parts)
     # Traced for no longer than that: it makes everything several times slower.
     if ours := not tracemalloc.is_tracing():
@@ -150,7 +152,8 @@ def _memory(
     before = tracemalloc.get_traced_memory()[0]
     try:
         payload = _decoded(compressor, given, case, worker)
-        return payload, tracemalloc.get_traced_memory()[1] - before
+        kept, most = tracemalloc.get_traced_memory()
+        return payload, most - before, kept - before
     finally:
         if ours:
             tracemalloc.stop()
@@ -169,7 +172,7 @@ def _repeated(case: Case, parts: Parts, worker: int) -> int:
     """Return the least bytes that decoding takes in several goes, each of another copy.
 
     What other threads of the process take in the meantime is counted as well, but hardly each
-    time; a copy, since what a compressor keeps it takes only once.
+    time; of a copy, since what a compressor keeps it takes only once.
     """
     copies = [deepcopy(case.other) for _ in range(_GOES)]
     return min(_memory(copy, case, parts, worker)[1] for copy in copies)
@@ -177,7 +180,13 @@ def _repeated(case: Case, parts: Parts, worker: int) -> int:
 
 def _usual(case: Case, worker: int, valid: list[Parts]) -> int:
     """Return the most bytes that decoding valid payloads takes."""
-    return max(_memory(case.compressor, case, parts, worker)[1] for parts in valid)
+    most = 0
+    for parts in valid:
+        payload, used, _ = _memory(case.compressor, case, parts, worker)
+        if payload is None:
+            raise Broken(f"{case}: a valid payload is refused")
+        most = max(most, used)
+    return most
 
 
 def _valid(case: Case, worker: int) -> list[Parts]:

@@ -63,24 +63,24 @@ class Subject:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """Draws for every distinct size, vector and speaker."""
+        """C(v) for every distinct size, vector and speaker."""
         return [
             sample
             for case in self.distinct
             for name in case.vectors
             for worker in case.speakers
-            if (sample := sampled(case, name, [worker], draws(case.d, name))) is not None
+            for sample in sampled(case, name, [worker], draws(case.d, name))
         ]
 
     @cached_property
     def means(self) -> list[Sample]:
-        """Draws of the mean over n > 1 workers, each with a key of its own."""
+        """The mean of C(v) over n > 1 workers, each with a key of its own."""
         return [
             sample
             for case in self.cases
             if case.n > 1
             for name in ("gaussian", "constant", "one-hot")
-            if (sample := sampled(case, name, range(case.n), _rounds(case, name))) is not None
+            for sample in sampled(case, name, range(case.n), _rounds(case, name))
         ]
 
 

@@ -85,6 +85,19 @@ class OneStreamForTwo(Changed):
         return self.omega(d)
 
 
+class Never(PermK):
+    """perm-k in cyclic order whose blocks are dealt once and for all rounds."""
+
+    def derive(self, parts, d, draw):
+        return super().derive(parts, d, draw.at(round_=0))
+
+
+@breaks("unbiased")
+def dealt_once():
+    """So few outcomes that keys of 32 rounds need not differ in any."""
+    return Chain(Never(order="cyclic"), FloatFormat())
+
+
 @breaks("unbiased")
 class TwoPercentTooMuch(Changed):
     """d/k and a little more: less than hundreds of draws tell."""

@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -92,6 +92,25 @@ class KeepsWhatItIsTold(Counted):
 
     def believe(self, count):
         self.tables.setdefault(count, np.empty(min(count, 2**28), dtype=np.uint8))
+
+
+@lru_cache(maxsize=2)
+def table(count):
+    return np.empty(min(count, 2**28), dtype=np.uint8)
+
+
+@breaks("hostile-bytes")
+class KeepsItForAll(Counted):
+    """The same outside itself, where copies of it find the table again."""
+
+    def believe(self, count):
+        table(count)
+
+
+@breaks("hostile-bytes")
+class RefusesAll(Honest):
+    def decode(self, parts, d, draw):
+        raise RemoteProtocolError("nothing is good enough")
 
 
 @breaks("hostile-bytes")
