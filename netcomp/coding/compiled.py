@@ -57,7 +57,10 @@ def _compiled_natural() -> NaturalLoop | None:
     except ImportError:
         # It may be there and refuse this version of numpy, or lack its own libraries.
         return None
-    loop: NaturalLoop = numba.njit(nogil=True)(_natural)
+    # To Python a mere folder of that name, somebody's notes, is a module as well.
+    if (compiled := getattr(numba, "njit", None)) is None:
+        return None
+    loop: NaturalLoop = compiled(nogil=True)(_natural)
     return loop
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from netcomp.coding.bits import packed_bytes
 from netcomp.coding.compiled import BYTE, REST_BITS, natural_loop
 from netcomp.coding.flags import invert, ones
 from netcomp.coding.reuse import empty_float32
@@ -75,7 +76,7 @@ def bfloat16_decode(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 def sign_bytes(count: int) -> int:
     """Return how many bytes `count` packed sign bits take."""
-    return (count + 7) // 8
+    return packed_bytes(count, 1)
 
 
 def natural_encode(

@@ -1,5 +1,7 @@
 """Compiled loops write the same bytes as numpy, and only where they are wanted."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,17 @@ def test_without_numba_numpy_does_it(error, monkeypatch):
 
     monkeypatch.setattr(compiled, "import_module", refuse)
     assert compiled._compiled_natural.__wrapped__() is None
+
+
+def test_a_folder_named_numba_is_none(tmp_path, monkeypatch):
+    """An empty one in the working folder can be imported, and has nothing in it."""
+    (tmp_path / "numba").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    try:
+        assert compiled._compiled_natural.__wrapped__() is None
+    finally:
+        sys.modules.pop("numba", None)
 
 
 def test_the_size_of_pieces_changes_no_byte(monkeypatch):

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.draw import Direction, Draw, Purpose, Stream
+from netcomp.draw import Draw, Purpose, Stream
 from netcomp.laws import Broken
 
 __all__ = ["Outcomes", "every_outcome"]
@@ -193,17 +193,10 @@ class _Played(Draw):
         made.script, made.key = script, key
         return made
 
-    def at(
-        self,
-        *,
-        round_: int | None = None,
-        sub: int | None = None,
-        direction: Direction | None = None,
-        worker: int | None = None,
-    ) -> _Played:
-        if round_ is not None:  # It would be the same whatever the round is.
+    def at(self, **parts: Any) -> _Played:
+        if parts.get("round_") is not None:  # It would be the same whatever the round is.
             self.script.refuse()
-        return _Played(self.key.at(sub=sub, direction=direction, worker=worker), self.script)
+        return _Played(self.key.at(**parts), self.script)
 
     def shared(self) -> _Played:
         return _Played(self.key.shared(), self.script)
