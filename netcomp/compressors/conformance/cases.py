@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,10 +29,16 @@ class Case:
     compressor: Compressor
     other: Compressor
     """A copy made before anything was compressed: the other end of the connection."""
+    origin: Compressor
+    """A copy of the compressor before it was resolved; nobody compresses with it."""
     seed: int
 
     def __str__(self) -> str:
         return f"d = {self.d}, n = {self.n}"
+
+    def anew(self) -> Compressor:
+        """Return the resolved compressor as it was before anything was compressed or decoded."""
+        return deepcopy(self.origin).resolve(self.d, self.n)
 
     def key(self, worker: int = 0, round_: int = 2) -> Draw:
         """Return the key of an uplink message."""

@@ -19,10 +19,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import numpy as np
-
 from netcomp.compressors.base import Collection, Compressor
-from netcomp.compressors.conformance.cases import Case, Vector
+from netcomp.compressors.conformance.cases import Case
 from netcomp.compressors.conformance.samples import Sample
 from netcomp.compressors.conformance.subject import Subject
 from netcomp.laws import Broken
@@ -32,6 +30,7 @@ __all__ = ["b1", "b2", "delta", "omega", "sensible", "theta", "unbiased", "verdi
 ROUNDING: Final = 2.0**-8
 """The relative error of a value that the papers count as exact."""
 
+_TINY: Final = 1e-12
 _SCALES: Final = (0.5, 1.0, 2.0, 4.0)
 
 Claim = tuple[float, Sample, float, float]
@@ -45,15 +44,22 @@ def verdict(claims: Iterable[Claim], what: str, alarm: float) -> str:
         return "not declared"
     exact = sum(sample.share is not None for _, sample, *_ in found)
     needed = math.log((len(found) - exact) / alarm)
-    strength, where, seen, bound = max(found, key=lambda claim: (claim[0], claim[2] / claim[3]))
+    strength, where, seen, bound = max(found, key=_weight)
     told = f"{where}: {what} = {seen:.4g} where {bound:.4g} is claimed"
     if strength == math.inf and where.share is not None:
         raise Broken(f"{told}, over all outcomes ({where.share.size})")
-    told = f"{told}, 10^{min(strength / math.log(10), 999):.1f} to 1"
-    if strength >= needed:
+    # A zero is added because rounding makes −0.0 of little evidence.
+    told = f"{told}, 10^{round(min(strength / math.log(10), 999), 1) + 0.0} to 1"
+    if not strength < needed:
         raise Broken(told)
     breach = f"breach from 10^{needed / math.log(10):.1f}"
     return f"{len(found)} bounds, {exact} of them over all outcomes; worst at {told} ({breach})"
+
+
+def _weight(claim: Claim) -> tuple[float, float]:
+    """Return what the worst claim has most of; evidence that is NaN comes of numbers too large."""
+    strength, _, seen, bound = claim
+    return (math.inf if math.isnan(strength) else strength), seen / bound
 
 
 def rounded(bound: float, scale: float = 1.0) -> float:
@@ -123,21 +129,17 @@ def unbiased(subject: Subject) -> str:
         slack = _slack(sample, omega)
         strength, worst = sample.nonzero(rounded(omega), slack)
         bias = float(abs(sample.mean(sample.shifts)[worst]))
-        claims.append((strength, sample, bias, float(slack[worst])))
+        claims.append((strength, sample, bias, slack))
     return verdict(claims, "|E C(v) − v|", subject.alarm)
 
 
-def _slack(sample: Sample, omega: float) -> Vector:
-    """Return by how much rounding may move E C(v), in the directions of `shifts`.
+def _slack(sample: Sample, omega: float) -> float:
+    """Return by how much rounding may move E C(v), in any direction: a share of E‖C(v)‖.
 
-    Each C(v)_i by a share of itself, which is known where all outcomes are, and some more where a
-    format has fewer digits for tiny values.
+    That is known where all outcomes are, and at most √(1 + ω) elsewhere. Not of E|C(v)_i| in
+    coordinate i: what is rounded may be a rotation of it.
     """
-    if sample.share is None:
-        return np.full(sample.shifts.shape[1], ROUNDING * math.sqrt(1.0 + omega))
-    lengths = sample.lengths()
-    slack: Vector = ROUNDING * (lengths + ROUNDING * lengths[0])
-    return slack
+    return ROUNDING * (math.sqrt(1.0 + omega) if sample.share is None else sample.length()) + _TINY
 
 
 def _bounded(

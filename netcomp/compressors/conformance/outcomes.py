@@ -3,8 +3,8 @@
 A compressor draws through its key alone. Given a key whose streams answer by a `_Script`, it shows
 what it asks for; and as the scripts are gone through, every outcome comes once, like the leaves of
 a tree. That is done where all it asks for are integers (`below`, `distinct`): words, uniform and
-normal numbers have outcomes beyond counting. So has what somebody makes of a key in another way,
-and a played key therefore has no seed and no round that could be read.
+normal numbers have outcomes beyond counting. So has what somebody makes of a key in another way:
+seed and round of a played key refuse to be read, and what is drawn must be among the outcomes.
 """
 
 from __future__ import annotations
@@ -163,11 +163,16 @@ class _Sealed:
     def __init__(self, script: _Script) -> None:
         self._script = script
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         self._script.refuse()
 
-    __bool__ = __int__ = __index__ = __float__ = _refuse
-    __str__ = __repr__ = __format__ = __reduce_ex__ = _refuse
+    __bool__ = __int__ = __index__ = __float__ = __complex__ = __array__ = _refuse
+    __str__ = __repr__ = __format__ = __reduce_ex__ = __getattr__ = _refuse
+    __add__ = __sub__ = __mul__ = __mod__ = __pow__ = __truediv__ = __floordiv__ = _refuse
+    __radd__ = __rsub__ = __rmul__ = __rmod__ = __rpow__ = __rtruediv__ = __rfloordiv__ = _refuse
+    __and__ = __or__ = __xor__ = __lshift__ = __rshift__ = __divmod__ = __neg__ = __abs__ = _refuse
+    __rand__ = __ror__ = __rxor__ = __rlshift__ = __rrshift__ = __rdivmod__ = __invert__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
     def __eq__(self, other: object) -> bool:
         if self._script.live:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
+from typing import Final
 
 from netcomp.compressors.base import Compressor
 from netcomp.compressors.conformance.cases import Case
@@ -13,6 +14,9 @@ from netcomp.compressors.conformance.samples import Sample, draws, sampled
 from netcomp.errors import SpecError
 
 __all__ = ["Subject"]
+
+_MEANT: Final = ("gaussian", "constant", "one-hot")
+"""The vectors whose mean over the workers is looked at."""
 
 
 class Subject:
@@ -36,6 +40,7 @@ class Subject:
     @cached_property
     def resolved(self) -> tuple[list[Case], list[str]]:
         """Return the cases, and why there is none at the other sizes."""
+        origin = deepcopy(self.compressor)
         cases: list[Case] = []
         refused: list[str] = []
         for d in self.dims:
@@ -45,7 +50,7 @@ class Subject:
                 except SpecError as error:
                     refused.append(f"d = {d}, n = {n}: {error}")
                     continue
-                cases.append(Case(d, n, compressor, deepcopy(compressor), self.seed))
+                cases.append(Case(d, n, compressor, deepcopy(compressor), origin, self.seed))
         if not cases:
             raise SpecError("", f"no size can be resolved; {refused[0]}")
         return cases, refused
@@ -67,9 +72,8 @@ class Subject:
         return [
             sample
             for case in self.distinct
-            for name in case.vectors
             for worker in case.speakers
-            for sample in sampled(case, name, [worker], draws(case.d, name))
+            for sample in sampled(case, case.vectors, [worker], partial(draws, case.d))
         ]
 
     @cached_property
@@ -79,8 +83,7 @@ class Subject:
             sample
             for case in self.cases
             if case.n > 1
-            for name in ("gaussian", "constant", "one-hot")
-            for sample in sampled(case, name, range(case.n), _rounds(case, name))
+            for sample in sampled(case, _MEANT, range(case.n), partial(_rounds, case))
         ]
 
 

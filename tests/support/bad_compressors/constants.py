@@ -99,6 +99,24 @@ def dealt_once():
 
 
 @breaks("unbiased")
+class NothingAtAll(Changed):
+    text = "identity"
+
+    def change(self, payload, draw):
+        return replace(payload, held=payload.values * 0)
+
+
+@breaks("omega")
+class BeyondCounting(Changed):
+    """So large that sums of squares are infinite, and evidence is not a number."""
+
+    text = "identity"
+
+    def change(self, payload, draw):
+        return replace(payload, held=np.copysign(1.7e308, payload.values.astype(np.float64)))
+
+
+@breaks("unbiased")
 class TwoPercentTooMuch(Changed):
     """d/k and a little more: less than hundreds of draws tell."""
 

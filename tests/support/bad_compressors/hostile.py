@@ -107,6 +107,19 @@ class KeepsItForAll(Counted):
         table(count)
 
 
+@lru_cache
+def believable(count):
+    return np.empty(min(count, 2**28), dtype=np.uint8).size <= 2**28
+
+
+@breaks("hostile-bytes")
+class RemembersForAll(Counted):
+    """Keeps nothing but the answer, of each number once."""
+
+    def believe(self, count):
+        believable(count)
+
+
 @breaks("hostile-bytes")
 class RefusesAll(Honest):
     def decode(self, parts, d, draw):
