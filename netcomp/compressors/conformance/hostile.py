@@ -131,7 +131,7 @@ class _Attack:
         if used > most:
             raise Broken(f"{self.where}: {used} bytes of memory for {given} bytes")
         if self.once > _ONCE:
-            raise Broken(f"{self.where}: the {self.once}th decode of much memory the first time")
+            raise Broken(f"{self.where}: {self.once} decodes took much memory once, not again")
         if payload is None:
             self.refused += 1
         else:
