@@ -10,7 +10,7 @@ def held(work, most, before=lambda: None):
 
     Other threads' memory is traced too, a test runner's for one, which handles its messages
     meanwhile: what is above `most` is measured again, and the least of three goes counts. `before`
-    each of them is forgotten what the last one has left in a cache.
+    is called ahead of each, and forgets what the last one has left in a cache.
     """
     least = None
     for _ in range(GOES):

@@ -26,11 +26,8 @@ _DRAWS: Final = ((1, 200), (16, 800), (256, 400), (4096, 120))
 _FEWEST: Final = 40
 _TELLING: Final = {"gaussian", "constant", "one-hot", "peak"}
 """The vectors at which the bounds of the papers' compressors are attained: drawn most."""
-_EXACT: Final = 2.0**-8
-"""How far, relatively, an expectation may be beyond a bound that allows for one rounding.
-
-Who rounds several times may be (fcc: 1.0014 times with bfloat16), and of draws it does not show.
-"""
+_EXACT: Final = 1e-9
+"""What sums of 64-bit floats may be off by, relatively."""
 
 
 @dataclass(frozen=True)

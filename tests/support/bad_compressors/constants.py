@@ -85,7 +85,7 @@ class OneStreamForTwo(Changed):
         return self.omega(d)
 
 
-class Never(PermK):
+class DealtOnce(PermK):
     """perm-k in cyclic order whose blocks are dealt once and for all rounds."""
 
     def derive(self, parts, d, draw):
@@ -95,7 +95,7 @@ class Never(PermK):
 @breaks("unbiased")
 def dealt_once():
     """So few outcomes that keys of 32 rounds need not differ in any."""
-    return Chain(Never(order="cyclic"), FloatFormat())
+    return Chain(DealtOnce(order="cyclic"), FloatFormat())
 
 
 @breaks("unbiased")
