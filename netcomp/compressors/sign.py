@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from netcomp.coding.floats import sign_bytes
 from netcomp.coding.reuse import empty_float32
 from netcomp.compressors.base import Held, not_finite, require_finite
+from netcomp.compressors.magnitudes import asum, sums_of_magnitudes
 from netcomp.compressors.norms import CHUNK, LARGEST, Values, pieces, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw
@@ -22,7 +23,6 @@ __all__ = ["Sign"]
 
 _SIGNS: Final = 1 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8).astype("f4")
 """−1 where a bit of a byte is set and 1 elsewhere."""
-_RUN: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Sign(Quantizer):
     unbiased = False
     parts = 2
     decodes_finite = True
+
+    def __post_init__(self) -> None:
+        # What `asum` imports is there before a run begins, not in a worker's first round.
+        asum(np.dtype(np.float32))
 
     def __str__(self) -> str:
         return "sign"
@@ -78,25 +82,16 @@ class Sign(Quantizer):
 
 
 def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
-    """Write the sign bits and return ‖x‖₁, not finite where a value is not.
-
-    The sum of short runs in their own dtype and of those in float64. A product with ones takes
-    half the time of a sum; of runs so short that no BLAS divides one among threads.
-    """
-    magnitudes = np.empty(min(values.size, CHUNK), dtype=values.dtype)
-    negative = np.empty(magnitudes.size, dtype=bool)
-    ones = np.ones((_RUN, 1), dtype=values.dtype)
-    runs = np.empty((values.size // _RUN, 1, 1), dtype=values.dtype)
-    with np.errstate(over="ignore"):
-        for part in pieces(values.size):
-            v = values[part]
-            t, bits = magnitudes[: v.size], negative[: v.size]
-            np.less(v, 0, out=bits)
-            signs[part.start // 8 : sign_bytes(part.stop)] = np.packbits(bits)
-            np.abs(v, out=t)
-            whole = slice(part.start // _RUN, part.stop // _RUN)
-            np.matmul(t[: v.size // _RUN * _RUN].reshape(-1, 1, _RUN), ones, out=runs[whole])
-    total = float(runs.sum(dtype=np.float64)) + _sum(values[_RUN * runs.size :])
+    """Write the sign bits and return ‖x‖₁, not finite where a value is not."""
+    negative = np.empty(min(values.size, CHUNK), dtype=bool)
+    total = 0.0
+    for part, magnitudes in zip(pieces(values.size), sums_of_magnitudes(values), strict=True):
+        # Added up first: that keeps pace with the memory, and brings the piece into the cache.
+        total += magnitudes
+        v = values[part]
+        bits = negative[: v.size]
+        np.less(v, 0, out=bits)
+        signs[part.start // 8 : sign_bytes(part.stop)] = np.packbits(bits)
     if math.isfinite(total):
         return total
     # A run of single precision may have overflowed.

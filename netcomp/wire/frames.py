@@ -27,8 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-import numpy as np
-
+from netcomp.coding.aligned import aligned
 from netcomp.errors import NetcompError, PayloadTooBig, RemoteProtocolError, VersionMismatch
 
 __all__ = [
@@ -57,7 +56,6 @@ _AS_ONE = struct.Struct(HEADER_FORMAT)
 _DIRECT = 1 << 13
 """A longer frame that is not whole yet gets memory of its own; a shorter one is kept as it came."""
 _ALIGNED = 1 << 16
-_ALIGN = 64
 _new = tuple.__new__
 """A named tuple of its values, without the function in between."""
 
@@ -211,7 +209,7 @@ class FrameParser:
                 at = end
                 yield Frame(*head, view[start:end])
                 continue
-            body = _aligned(size)
+            body = aligned(size)
             taken = min(size, filled - start)
             body[:taken] = view[start : start + taken]
             at = start + taken
@@ -236,10 +234,3 @@ def _refusal(data: bytes, at: int, limits: Mapping[FrameKind, int]) -> NetcompEr
     if limit is None:
         return RemoteProtocolError(f"a frame of kind {kind} has no place here")
     return PayloadTooBig(body, limit)
-
-
-def _aligned(nbytes: int) -> memoryview:
-    """Return `nbytes` of uninitialised memory that begins on a 64-byte boundary."""
-    raw = np.empty(nbytes + _ALIGN, dtype=np.uint8)
-    start = -raw.ctypes.data % _ALIGN
-    return raw[start : start + nbytes].data

@@ -191,7 +191,7 @@ def test_an_announced_length_is_refused_before_any_memory_is_taken(give, limit, 
     """A header alone is enough to refuse a body, and nothing is allocated for it."""
     size = limit + 1 if size is None else size
     asked, most = [], 1 << 16
-    monkeypatch.setattr(frames, "_aligned", asked.append)
+    monkeypatch.setattr(frames, "aligned", asked.append)
     announced = header(FrameKind.UPLINK, 0, 0, size)
 
     def refused():
