@@ -1,1 +1,1 @@
-"""Arrays to bytes and back: number formats and nothing else."""
+"""Arrays to bytes and back: number formats, and the memory they are written to."""
