@@ -23,7 +23,7 @@ from netcomp.compressors import (
 )
 from netcomp.draw import ALL, Draw, Purpose, Stream
 from netcomp.errors import SpecError
-from support.notations import ALL_TEXTS, key, resolved
+from support.notations import ALL_TEXTS, DETERMINISTIC, PAIRED, QUANTIZERS, key, names, resolved
 from support.recipe import PlainStream, plain_block
 
 VECTORS = [np.arange(1.0, 9.0), np.array([3.0, -1, 0, 2, -2, 0.5, 7, -4]), np.ones(8)]
@@ -320,6 +320,25 @@ def test_adaptive_never_chooses_a_zero(d):
     assert rand_k._proportional(v, 1 - 2.0**-53) == d - 1
 
 
+def asked(text, monkeypatch):
+    """Return the (key, purpose) that one message of `text` draws from, in their order."""
+    found = []
+    original = Draw.stream
+
+    def stream(self, purpose):
+        found.append((self, purpose))
+        return original(self, purpose)
+
+    compressor = resolved(text, 41, 5)
+    perm_k._permutations.cache_clear()
+    sketch._kept.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(Draw, "stream", stream)
+        compressor.compress(np.arange(1.0, 42.0), key(1))
+    # Where a quantizer's parts are counted, samples are encoded with a key that is no message's.
+    return [(draw, purpose) for draw, purpose in found if draw.seed == key(1).seed]
+
+
 @pytest.mark.parametrize("text", ALL_TEXTS)
 def test_every_part_draws_from_a_stream_of_its_own(text, monkeypatch):
     """No (key, purpose) serves two parts of a message; only what is shared loses the worker.
@@ -327,22 +346,23 @@ def test_every_part_draws_from_a_stream_of_its_own(text, monkeypatch):
     One stream for sparsifier and quantizer would bias a chain, one for two messages of fcc
     would have the second repeat the choices of the first.
     """
-    asked = []
-    original = Draw.stream
-
-    def stream(self, purpose):
-        asked.append((self, purpose))
-        return original(self, purpose)
-
-    compressor = resolved(text, 41, 5)
-    monkeypatch.setattr(Draw, "stream", stream)
-    perm_k._permutations.cache_clear()
-    sketch._kept.cache_clear()
-    compressor.compress(np.arange(1.0, 42.0), key(1))
-    # Where a quantizer's parts are counted, samples are encoded with a key that is no message's.
-    asked = [(draw, purpose) for draw, purpose in asked if draw.seed == key(1).seed]
-    assert len(asked) == len(set(asked))
+    streams = asked(text, monkeypatch)
+    assert len(streams) == len(set(streams))
     shared = "perm-k" in text or "sketch" in text
-    for draw, purpose in asked:
+    for draw, purpose in streams:
         assert purpose in {Purpose.SPARSIFIER, Purpose.QUANTIZER}
         assert draw.at(sub=0) == key(ALL if shared and purpose is Purpose.SPARSIFIER else 1)
+
+
+@pytest.mark.parametrize("sparsifier", PAIRED)
+@pytest.mark.parametrize("quantizer", QUANTIZERS)
+def test_sparsifier_and_quantizer_share_no_stream(sparsifier, quantizer, monkeypatch):
+    """Each asks for the streams of its own purpose, alone and together."""
+    alone = {purpose for _, purpose in asked(quantizer, monkeypatch)}
+    assert alone == (
+        set() if names(quantizer) & DETERMINISTIC or "biased" in quantizer else {Purpose.QUANTIZER}
+    )
+    chosen = {purpose for _, purpose in asked(f"{sparsifier}+f64", monkeypatch)}
+    assert chosen == (set() if names(sparsifier) <= DETERMINISTIC else {Purpose.SPARSIFIER})
+    pair = [purpose for _, purpose in asked(f"{sparsifier}+{quantizer}", monkeypatch)]
+    assert sorted(alone | chosen) == sorted(pair)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from netcomp.compressors import grids, parse_compressor, ternary
 from netcomp.compressors.cells import Cells
@@ -15,7 +16,7 @@ from netcomp.compressors.levels import Dithering, Qsgd
 from netcomp.compressors.norms import CHUNK, Norm, max_norm
 from netcomp.compressors.rounding import Rounding, Steps
 from netcomp.compressors.ternary import _rounded
-from netcomp.compressors.thinning import thinned
+from netcomp.compressors.thinning import _binomial, thinned
 from netcomp.draw import Draw, Purpose
 from netcomp.errors import NotFinite
 
@@ -27,6 +28,9 @@ LEVELS = [
 ]
 ROUNDINGS = [Rounding(), Rounding(1.5), Rounding(4.0, Steps((1.0, 1.5, 2.0, 3.0))), Rounding(1.01)]
 NORMS = [1.0, 3.7, 1e-10, 3e25, 3e38, 1e-40, 1e-44]
+
+
+seeded = settings(derandomize=True, deadline=None, database=None)
 
 
 class Given:
@@ -275,12 +279,39 @@ def test_norms_tell_the_first_value_that_is_not_finite(p, bad):
 
 
 def test_thinning_takes_each_coordinate_with_its_own_probability():
-    """Means over 4000 keys are within six standard deviations of |v_i|/one."""
+    """Means over 4000 keys are within six standard deviations of |v_i|/one, of all together too.
+
+    Choices are independent: the number of them varies as a sum of independent ones does.
+    """
     v = np.array([0.0, 1e-3, -1.0, 0.5, 1.0] * 40)
-    counts = np.zeros(v.size)
+    counts, sizes = np.zeros(v.size), []
     for t in range(4000):
         chosen = thinned(v, 1.0, 16.0, Draw(9, t).stream(Purpose.QUANTIZER))
         assert (np.diff(chosen) > 0).all()
         counts[chosen] += 1
+        sizes.append(chosen.size)
     p = np.abs(v) / 16.0
     assert (np.abs(counts / 4000 - p) <= 6 * np.sqrt(p * (1 - p) / 4000)).all()
+    variance = (p * (1 - p)).sum()
+    assert abs(np.mean(sizes) - p.sum()) <= 6 * np.sqrt(variance / 4000)
+    # Of a sample of nearly normal numbers the variance has a relative error of √(2/4000).
+    assert abs(np.var(sizes) / variance - 1) <= 6 * np.sqrt(2 / 4000)
+
+
+class OneUniform:
+    """A stream whose one uniform is given."""
+
+    def __init__(self, uniform):
+        self.uniform = uniform
+
+    def uniforms(self, count):
+        assert count == 1
+        return np.array([self.uniform])
+
+
+@seeded
+@given(m=st.integers(1, 100_000), q=st.floats(1e-9, 1 / 16), uniform=st.floats(1e-6, 1 - 1e-6))
+def test_the_number_of_marks_inverts_the_binomial_distribution(m, q, uniform):
+    """Scipy's quantile; where the uniform is at a step of the distribution, that or the next."""
+    near = {int(stats.binom.ppf(uniform * (1 + side), m, q)) for side in (-1e-8, 0.0, 1e-8)}
+    assert _binomial(m, q, OneUniform(uniform)) in near
