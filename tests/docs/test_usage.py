@@ -19,6 +19,7 @@ from support.pages import (
     README,
     ROOT,
     blocks,
+    listings,
     parameters,
     section,
 )
@@ -139,3 +140,16 @@ def test_the_python_shown_runs(text, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert 2 == len(printed)
     assert "(30,) runs/" in printed[1]
+
+
+def test_the_python_of_the_compressors_prints_what_is_shown(tmp_path, monkeypatch, capsys):
+    """One block after the other, as the page says; nothing is printed that is not shown."""
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "compressors.md"
+    known = {}
+    found = listings(page)
+    for number, (text, shown) in enumerate(found):
+        exec(compile(text, f"{page.name}, block {number}", "exec"), known)  # noqa: S102 — our own
+        assert shown == capsys.readouterr().out
+    assert [shown for _, shown in found if shown] == blocks(page, "text")
+    assert len(found) == len(blocks(page, "python")) > 0

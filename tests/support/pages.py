@@ -36,6 +36,12 @@ def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
+def listings(page):
+    """Return the blocks of Python of a page, each with the output shown right below it."""
+    pattern = r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?"
+    return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+
+
 def section(page, title, level="##"):
     """Return the text of a page under a heading, up to the next one of its level."""
     parts = re.split(rf"^{level} ", page.read_text(), flags=re.MULTILINE)
