@@ -1,6 +1,7 @@
 """Containers: what is dumped loads, the bytes are pinned, and hostile ones end in one error."""
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,19 @@ from netcomp.compressors.container import LARGEST_DIMENSION, VERSION, dump, load
 from netcomp.draw import Draw
 from netcomp.errors import PayloadTooBig, RemoteProtocolError, SpecError
 from support.notations import ALL_TEXTS, key, names, resolved
-from support.payloads import KEY, NOTATIONS, PATH, D, N, draw, entry, vector
+from support.payloads import (
+    KEY,
+    LARGE_NOTATIONS,
+    NOTATIONS,
+    PATH,
+    D,
+    N,
+    digest,
+    draw,
+    entry,
+    large_entry,
+    vector,
+)
 
 GOLDEN = json.loads(PATH.read_text())
 CONTAINERS, PARTS = 25_000, 75_000
@@ -49,6 +62,7 @@ def test_every_name_has_its_golden_payloads():
     assert (VERSION, KEY, D, N) == tuple(GOLDEN[key] for key in ("version", "key", "d", "n"))
     assert vector().tolist() == GOLDEN["vector"]
     assert NOTATIONS == list(GOLDEN["payloads"])
+    assert LARGE_NOTATIONS == list(GOLDEN["large"])
     assert set.union(*map(names, ALL_TEXTS)) <= set.union(*map(names, GOLDEN["payloads"]))
 
 
@@ -75,6 +89,20 @@ def test_the_decoder_reads_these_bytes(text):
         np.testing.assert_allclose(payload.dense(), expected, rtol=1e-12)
     else:
         assert expected == payload.dense().tolist()
+
+
+@pytest.mark.parametrize("text", GOLDEN["large"])
+def test_the_encoder_gives_exactly_these_bytes_of_a_longer_vector(text):
+    """Symbols in many lanes, positions by counting, gaps: the forms that messages have."""
+    assert GOLDEN["large"][text] == large_entry(text)
+
+
+@pytest.mark.parametrize("text", GOLDEN["large"])
+def test_the_decoder_reads_these_bytes_of_a_longer_vector(text):
+    golden = GOLDEN["large"][text]
+    compressor, payload = load(b64decode(golden["container"]), draw())
+    assert golden["resolved"] == str(compressor)
+    assert golden["dense"] == digest(payload)
 
 
 # What is refused

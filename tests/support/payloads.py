@@ -1,10 +1,15 @@
 """The golden payloads: what is in tests/golden/payloads.json and how an entry is made.
 
+Of a vector of 20 coordinates everything is written out. "large" has those of one of 3000, where
+symbols and indices take other forms, in base64, and of what they decode to a digest.
+
 `python tests/support/payloads.py` adds entries for notations that have none, and touches no
 other: an entry that changed means that the bytes did, hence a new version of the format.
 """
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +21,7 @@ from netcomp.draw import Direction, Draw
 PATH = Path(__file__).parent.parent / "golden" / "payloads.json"
 KEY = {"seed": 7, "round": 3, "sub": 0, "direction": 1, "worker": 2}
 D, N = 20, 4
+LARGE = 3000
 
 NOTATIONS = [
     "identity",
@@ -80,10 +86,35 @@ NOTATIONS = [
     "fcc:r=2(layers:sizes=5/15(rand-k:d/n))",
 ]
 
+LARGE_NOTATIONS = [
+    "qsgd:s=1",
+    "qsgd:s=4",
+    "qsgd:s=64",
+    "dither:s=8",
+    "natural:coding=entropy",
+    "round:b=2",
+    "top-k:1%",
+    "top-k:40%+sign",
+    "top-k:60%+sign",
+    "top-k:1%+dither:s=8",
+    "rand-k:1%+qsgd:s=4",
+    "perm-k+natural:coding=entropy",
+    "adaptive",
+    "layers:sizes=300/2000/...(top-k:1%)",
+    "layers:sizes=512/...(qsgd:s=4)",
+]
+
 
 def vector():
     """Return the vector they are made of: binary fractions, so that any machine has the same."""
     return np.array([(37 * i % 41 - 20) / 8 for i in range(D)], dtype=np.float32)
+
+
+def large_vector():
+    """Return binary fractions whose squares are added without rounding, the larger the rarer."""
+    powers = [pow(5, i, 1_000_003) for i in range(LARGE)]
+    whole = [((u >> 8) % 7 - 3) * (u & -u & 0x7F or 0x80) for u in powers]
+    return np.array(whole, dtype=np.float32) / 8
 
 
 def draw():
@@ -96,14 +127,34 @@ def draw():
     )
 
 
+def made(text, v):
+    """Return (the resolved compressor, the payload, the container's bytes)."""
+    compressor = parse_compressor(text).resolve(v.size, N)
+    payload = compressor.compress(v, draw())
+    return compressor, payload, dump(payload, compressor, v.size)
+
+
 def entry(text):
-    compressor = parse_compressor(text).resolve(D, N)
-    payload = compressor.compress(vector(), draw())
+    compressor, payload, data = made(text, vector())
     return {
         "resolved": str(compressor),
-        "container": dump(payload, compressor, D).hex(),
+        "container": data.hex(),
         "dense": [float(x).hex() for x in payload.dense()],
     }
+
+
+def large_entry(text):
+    compressor, payload, data = made(text, large_vector())
+    return {
+        "resolved": str(compressor),
+        "container": b64encode(data).decode(),
+        "dense": digest(payload),
+    }
+
+
+def digest(payload):
+    """Return the SHA-256 of what a payload decodes to, as little-endian float64."""
+    return sha256(payload.dense().astype("<f8").tobytes()).hexdigest()
 
 
 if __name__ == "__main__":
@@ -112,4 +163,6 @@ if __name__ == "__main__":
     golden["vector"] = [float(x) for x in vector()]
     for notation in NOTATIONS:
         golden["payloads"].setdefault(notation, entry(notation))
+    for notation in LARGE_NOTATIONS:
+        golden.setdefault("large", {}).setdefault(notation, large_entry(notation))
     PATH.write_text(json.dumps(golden, indent=1) + "\n")
