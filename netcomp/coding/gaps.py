@@ -60,7 +60,7 @@ def encode_indices(indices: Indices, d: int) -> NDArray[np.uint8]:
     """Return the bytes of strictly increasing `indices` in 0 … d − 1, the shortest form.
 
     For uniformly random sets the size is at most 1.05·log2 C(d, k)/8 + 8 bytes at every
-    k (the worst is a density of 0.38, where bitmap and codes meet at 1.043), and at most
+    k (the worst is a density of 0.38, with 1.043: one bit a coordinate), and at most
     1.01 times plus 8 bytes for k ≤ d/10.
     Raises ValueError for indices out of order or range.
     """

@@ -39,6 +39,7 @@ __all__ = [
     "first_not_finite",
     "not_finite",
     "require_finite",
+    "require_vector",
 ]
 
 Collection = Literal["same", "independent"]
@@ -137,7 +138,9 @@ class Compressor(ABC):
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
         """Compress v, shape (d,), float32 or float64, with the randomness of `draw`.
 
-        Raises `NotFinite` where v holds NaN or infinity or overflows the wire format.
+        The payload may refer to the memory of v: leave it as it is until the payload is sent and
+        its values have been used. Raises `NotFinite` where v holds NaN or infinity or overflows the
+        wire format, and ValueError where it is no vector of floats.
         """
 
     @abstractmethod
@@ -254,6 +257,12 @@ def add_scaled(out: NDArray[Any], values: NDArray[Any], weight: float) -> None:
     for start in range(0, out.size, _CHUNK):
         part = slice(start, start + _CHUNK)
         out[part] += np.multiply(values[part], weight, dtype=out.dtype)
+
+
+def require_vector(v: NDArray[Any]) -> None:
+    """Raise ValueError unless v is a vector of floats: of integers a factor would be cut off."""
+    if v.ndim != 1 or v.dtype.kind != "f":
+        raise ValueError(f"a vector of floats belongs here, not {v.dtype} of shape {v.shape}")
 
 
 def all_finite(values: NDArray[Any]) -> bool:

@@ -18,6 +18,7 @@ from netcomp.compressors.base import (
     Payload,
     all_finite,
     require_finite,
+    require_vector,
 )
 from netcomp.compressors.classes import b2_scaled_to_b3, unbiased_to_b1, unbiased_to_b2
 from netcomp.compressors.norms import Values
@@ -68,6 +69,7 @@ class Chain(Compressor):
         return replace(self, sparsifier=self.sparsifier.resolve(d, n))
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        require_vector(v)
         if self._whole:
             parts, values = self.quantizer.encode(v, draw)
             return Payload(v.size, None, values, parts, self.quantizer.bits(v.size))

@@ -28,6 +28,8 @@ class Count:
             raise ValueError("a percentage must be above 0% and at most 100%")
         if not (percent or _INTEGER.fullmatch(text) or text == "d/n"):
             raise ValueError("expected a count as 250, a percentage as 1%, or d/n")
+        if _INTEGER.fullmatch(text) and int(text) == 0:
+            raise ValueError("a count must be at least 1")
         return cls(text)
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netcomp.compressors.base import Collection, Compressor, Payload
+from netcomp.compressors.base import Collection, Compressor, Payload, require_vector
 from netcomp.compressors.notation import parse_compressor
 from netcomp.compressors.quantizers import only_part
 from netcomp.compressors.wrappers import Around
@@ -131,6 +131,7 @@ class Layers(Around):
             raise SpecError(error.field, f"in a layer of {size}: {error.reason}") from None
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        require_vector(v)
         payloads, head = [], bytearray()
         for layer, (start, size, compressor) in enumerate(self._layers(v.size)):
             try:

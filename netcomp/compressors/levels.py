@@ -155,9 +155,11 @@ class Dithering(Levels):
 
 @dataclass(frozen=True)
 class Qsgd(Levels):
-    """QSGD: s uniform levels of the 2-norm (or the maximum norm), ω = min{m/s², √m/s}.
+    """QSGD: s uniform levels of the 2-norm, or any p-norm with p ≥ 2, ω = min{m/s², √m/s}.
 
-    Alistarh et al., NeurIPS 2017; MCM and NEOLITHIC use s = 1. The bound needs p ≥ 2.
+    Alistarh et al., NeurIPS 2017; MCM and NEOLITHIC use s = 1. With t between the levels a and a',
+    E‖C(x) − x‖² = ‖x‖_p² Σ (t − a)(a' − t) is at most ‖x‖_p² m/(4s²), and ‖x‖_p ‖x‖₁/s, where
+    ‖x‖₁ ≤ √m ‖x‖₂; the bound follows from ‖x‖_p ≤ ‖x‖₂, for which p ≥ 2 is needed.
     """
 
     s: int = 1
@@ -167,7 +169,7 @@ class Qsgd(Levels):
         if not 1 <= self.s <= _MAX_LEVELS:
             raise SpecError("qsgd.s", f"{self.s} is outside 1..{_MAX_LEVELS}")
         if self.p.p < 2.0:  # noqa: PLR2004 — the 2-norm
-            raise SpecError("qsgd.p", "the norm must be 2 or inf")
+            raise SpecError("qsgd.p", "the norm must be at least 2")
 
     def __str__(self) -> str:
         return f"qsgd:s={self.s}{'' if self.p == Qsgd.p else f',p={self.p}'}"

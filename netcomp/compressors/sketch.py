@@ -22,7 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netcomp.coding.floats import as_bytes
-from netcomp.compressors.base import Collection, Compressor, Payload, not_finite, require_finite
+from netcomp.compressors.base import (
+    Collection,
+    Compressor,
+    Payload,
+    not_finite,
+    require_finite,
+    require_vector,
+)
 from netcomp.compressors.count import Count
 from netcomp.compressors.norms import LARGEST
 from netcomp.compressors.quantizers import require_sizes
@@ -78,6 +85,7 @@ class Sketch(Compressor):
         return replace(self, m=m)
 
     def compress(self, v: NDArray[Any], draw: Draw) -> Payload:
+        require_vector(v)
         require_finite(v, draw)
         products = np.zeros(self.m.value)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -167,9 +167,8 @@ def test_sizes_are_of_the_smallest_workers_rows(text, rows, expected):
     ("text", "rows", "reason"),
     [
         ("minibatch:b=41", 40, "b = 41 is outside 1..40, the rows of the smallest worker"),
-        ("minibatch:b=0", 40, "b = 0 is outside 1..40"),
-        ("minibatch:b=0", 0, "b = 0 is no batch"),
-        ("minibatch:b=0,replace", 40, "b = 0 is no batch"),
+        ("minibatch:b=0", 40, "a count must be at least 1"),
+        ("minibatch:b=0,replace", 0, "a count must be at least 1"),
         ("minibatch:b=d/n", 40, "b = d/n is no number of rows"),
         ("two-point:b=4,whole=41", 40, "whole = 41 is outside 1..40"),
         ("svrg:b=4", 0, "svrg needs p="),

@@ -218,12 +218,22 @@ def test_what_cannot_be_carried_is_refused(text):
     assert 3 == caught.value.index
 
 
-@pytest.mark.parametrize("text", ["rand-k:13", "top-k:13", "rand-k:0", "top-k:k=0"])
+@pytest.mark.parametrize("text", ["rand-k:13", "top-k:13", "sketch:13"])
 def test_counts_outside_the_dimension_are_refused(text):
     """A count outside 1 … d is a SpecError with the parameter's name."""
     with pytest.raises(SpecError, match=r"outside 1\.\.d = 12") as caught:
         resolved(text, 12, 4)
-    assert f"{text.partition(':')[0]}.k" == caught.value.field
+    name = text.partition(":")[0]
+    assert f"{name}.{'m' if name == 'sketch' else 'k'}" == caught.value.field
+
+
+@pytest.mark.parametrize("text", ATOMS)
+def test_what_is_no_vector_of_floats_is_refused(text):
+    """Integers, of which a factor would be cut off, and more than one dimension."""
+    compressor = resolved(text, 12, 4)
+    for wrong in (np.ones(12, dtype=np.int64), np.ones((3, 4)), np.ones((12, 1)), np.array(1.0)):
+        with pytest.raises(ValueError, match="a vector of floats belongs here"):
+            compressor.compress(wrong, key())
 
 
 @pytest.mark.parametrize(("text", "count"), [("fcc:r=32(natural)", 65), ("fcc:r=22(top-k:1)", 67)])

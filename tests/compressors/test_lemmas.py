@@ -21,6 +21,8 @@ GRIDS = [
 """b and the steps between two powers of it."""
 
 seeded = settings(derandomize=True, deadline=None, database=None)
+shares = st.integers(-1000, 1000).map(lambda i: i / 1000)
+vectors = st.lists(shares, min_size=1, max_size=30).map(np.array).filter(np.any)
 
 
 def rounding(grid, biased):
@@ -49,13 +51,13 @@ def test_lemma_12_is_attained(grid):
     What the code makes of it lies on just these two, with the mean v (`test_constants`).
     """
     compressor = rounding(grid, biased=False)
-    shares = []
+    attained = []
     for low, high in neighbours(grid):
         v = 2 * low * high / (low + high)
         outcomes = {compressor.compress(np.array([v]), key(0, t)).dense()[0] for t in range(60)}
         np.testing.assert_allclose(sorted(outcomes), [low, high], rtol=1e-6)
-        shares.append((v * (low + high) - low * high) / v**2)
-    assert max(shares) == pytest.approx(compressor.zeta(1), rel=1e-12)
+        attained.append((v * (low + high) - low * high) / v**2)
+    assert max(attained) == pytest.approx(compressor.zeta(1), rel=1e-12)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -88,7 +90,8 @@ def test_lemma_13_is_attained(grid):
     assert max(errors) == pytest.approx(1 - compressor.delta(1), rel=1e-3)
 
 
-LEVELS = list(itertools.product((1, 2, 3, 8, 20), (1.1, 1.5, 2.0, 4.0), (1.0, 2.0, math.inf)))
+NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
+LEVELS = list(itertools.product((1, 2, 3, 8, 20), (1.1, 1.5, 2.0, 4.0), NORMS))
 
 
 def zeta_b(d, s, b, p):
@@ -108,7 +111,7 @@ def test_lemma_15(d, s, b, p):
 @seeded
 @given(
     case=st.sampled_from(LEVELS),
-    v=st.lists(st.floats(-1, 1), min_size=1, max_size=30).map(np.array).filter(np.any),
+    v=vectors,
 )
 def test_lemma_15_bounds_the_exact_error(case, v):
     """E‖C(v) − v‖² = ‖v‖_p² Σ (t − a)(a' − t), t between the levels a and a', is within ζ_b − 1."""
@@ -142,11 +145,27 @@ def test_lemma_16_with_dithering(d, k, s, b, p):
 
 @pytest.mark.parametrize("d", [1, 2, 10, 1000])
 @pytest.mark.parametrize("s", [1, 4, 100])
-@pytest.mark.parametrize("p", ["2", "inf"])
+@pytest.mark.parametrize("p", ["2", "2.5", "10", "inf"])
 def test_qsgd_has_the_constant_of_its_authors(d, s, p):
     """ω = min{d/s², √d/s} (Alistarh et al., NeurIPS 2017)."""
     omega = min(d / s**2, math.sqrt(d) / s)
     assert resolved(f"qsgd:s={s},p={p}", d, 1).omega(d) == pytest.approx(omega, rel=1e-12)
+
+
+@seeded
+@given(
+    s=st.sampled_from((1, 2, 5, 100)),
+    p=st.sampled_from((2.0, 2.5, 10.0, math.inf)),
+    v=vectors,
+)
+def test_the_constant_of_qsgd_bounds_the_exact_error(s, p, v):
+    """E‖C(v) − v‖² = ‖v‖_p² Σ (t − a)(a' − t), t between the levels a and a' = a + 1/s."""
+    norm = np.linalg.norm(v, p)
+    t = np.minimum(np.abs(v) / norm, 1.0)
+    low = np.floor(t * s) / s
+    error = norm**2 * ((t - low) * (low + 1 / s - t)).sum()
+    omega = resolved(f"qsgd:s={s},p={p:g}", v.size, 1).omega(v.size)
+    assert error <= omega * (v @ v) * (1 + 1e-9) + 1e-300
 
 
 @pytest.mark.parametrize("d", [1, 2, 9, 1000])

@@ -80,6 +80,9 @@ SPELLINGS = {
     "dither:s=8,b=2.0": "dither:s=8",
     "dither:s=2,b=1.2345678901": "dither:s=2,b=1.2345678901",
     "dither:s=2,b=1e10,p=1": "dither:s=2,b=1e10,p=1",
+    "dither:s=2,p=1.50": "dither:s=2,p=1.5",
+    "qsgd:s=2,p=1e30": "qsgd:s=2,p=1e30",
+    "qsgd:s=2,p=2.0": "qsgd:s=2",
 }
 
 
@@ -129,6 +132,10 @@ WRONG = [
     ("natural+f16", "f16", "values are written once"),
     ("rand-k:3+natural+f16", "f16", "values are written once"),
     ("rand-k:3 + natural", "3 ", "expected a count"),
+    ("rand-k:0", "0", "a count must be at least 1"),
+    ("sketch:m=000", "m=000", "a count must be at least 1"),
+    ("qsgd:s=1,p=0.5", "p=0.5", "expected a norm of at least 1"),
+    ("dither:s=1,p=two", "p=two", "expected a number"),
     ("rand-k:3,scaled=maybe", "scaled=maybe", "expected yes or no"),
     ("rand-k:scaled", "rand-k:scaled", "needs k="),
     ("rand-k:3,scaled,scaled=no", "scaled=no", "given twice"),

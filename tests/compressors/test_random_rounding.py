@@ -247,6 +247,12 @@ def test_norms_of_any_size(dtype, size, scale):
         norm, largest = Norm(p).measure(x, DRAW)
         assert large * scale == largest == max_norm(x, DRAW)
         np.testing.assert_allclose(norm, unit * scale, rtol=1e-14, atol=2.0**-1074)
+    for p in (1.5, 3.0, 1e3):
+        norm, largest = Norm(p).measure(x, DRAW)
+        # At least the largest magnitude, whatever is rounded: no level is above 1.
+        assert large * scale == largest <= norm
+        unit = large * float((np.abs(whole / max(large, 1)) ** p).sum()) ** (1 / p)
+        np.testing.assert_allclose(norm, unit * scale, rtol=1e-13, atol=2.0**-1074)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e18, 1e30])
