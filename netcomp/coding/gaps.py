@@ -35,7 +35,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,10 @@ _TRIVIAL, _FIXED, _BITMAP, _COMPLEMENT = 0, 126, 127, 128
 _LAST_DIVISOR = 120
 _SAMPLE = 1 << 13
 _CHUNK = 1 << 16
+_FEW = 1 << 11
 
 Indices = NDArray[np.int64]
+_Integer = TypeVar("_Integer", np.int64, np.uint32)
 
 
 def encode_indices(indices: Indices, d: int) -> NDArray[np.uint8]:
@@ -67,25 +69,33 @@ def encode_indices(indices: Indices, d: int) -> NDArray[np.uint8]:
     k = indices.size
     if not 0 <= k <= d <= MAX_DIMENSION:
         raise ValueError(f"{k} of {d} indices cannot be written")
-    if k and (indices[0] < 0 or indices[-1] >= d or bool(np.any(indices[1:] <= indices[:-1]))):
+    if k and (indices[0] < 0 or indices[-1] >= d or not _increasing(indices)):
         raise ValueError(f"indices are not increasing within 0 … {d - 1}")
     if k in (0, d):
         return np.array([_TRIVIAL], dtype=np.uint8)
     if 2 * k <= d:
         return _encode_sparse(indices, d)
-    out = _encode_sparse(_complement(indices, d), d)
+    out = _encode_sparse(_complement(indices, d, np.uint32), d)
     out[0] |= _COMPLEMENT
     return out
 
 
-def _encode_sparse(indices: Indices, d: int) -> NDArray[np.uint8]:
+def _increasing(indices: Indices) -> bool:
+    for start in range(0, indices.size - 1, _CHUNK):
+        few = indices[start : start + _CHUNK + 1]
+        if np.any(few[1:] <= few[:-1]):
+            return False
+    return True
+
+
+def _encode_sparse(indices: NDArray[np.integer[Any]], d: int) -> NDArray[np.uint8]:
     k = indices.size
     gaps = indices.astype(np.uint32)
     gaps[1:] -= gaps[:-1].copy()
     gaps[1:] -= np.uint32(1)
     parameter = _best_parameter(gaps, d)
     divisor = _divisor(parameter)
-    quotients = gaps // np.uint32(divisor)
+    quotients = gaps // np.uint32(divisor) if divisor > 1 else gaps
     width = _fixed_width(d)
     plain, form = min((packed_bytes(k, width), _FIXED), (packed_bytes(d, 1), _BITMAP))
     if _most(k, d, divisor) <= plain or _cost(gaps, quotients, divisor) <= plain:
@@ -119,7 +129,8 @@ def decode_indices(data: Any, count: int, d: int) -> Indices:
     if (form >= _COMPLEMENT) != (2 * count > d):
         raise RemoteProtocolError("a set of indices in an impossible form")
     if form >= _COMPLEMENT:
-        return _complement(_decode_sparse(form - _COMPLEMENT, rest, d - count, d), d)
+        others = _decode_sparse(form - _COMPLEMENT, rest, d - count, d)
+        return _complement(others, d, np.int64)
     return _decode_sparse(form, rest, count, d)
 
 
@@ -240,13 +251,20 @@ def _fixed_width(d: int) -> int:
     return max(1, (d - 1).bit_length())
 
 
-def _complement(indices: Indices, d: int) -> Indices:
+def _complement(indices: Indices, d: int, dtype: type[_Integer]) -> NDArray[_Integer]:
+    """Return what of 0 … d − 1 is not there; by pieces, since places found take 64 bits each."""
     other = np.ones(d, dtype=bool)
     other[indices] = False
-    return np.flatnonzero(other)
+    out, found = np.empty(d - indices.size, dtype=dtype), 0
+    step = min(_CHUNK, max(_FEW, d // 8))
+    for start in range(0, d, step):
+        few = np.flatnonzero(other[start : start + step])
+        np.add(few, start, out=out[found : found + few.size], casting="unsafe")
+        found += few.size
+    return out
 
 
-def _pack_bitmap(indices: Indices, d: int) -> NDArray[np.uint8]:
+def _pack_bitmap(indices: NDArray[np.integer[Any]], d: int) -> NDArray[np.uint8]:
     bits = np.zeros(d, dtype=bool)
     bits[indices] = True
     return np.packbits(bits)
