@@ -191,6 +191,9 @@ def read_estimator(text: str) -> Estimator:
 
 def _resolved(size: Count, rows: int, key: str, *, replace: bool) -> Count:
     if size.text.isdigit() and (replace or not rows):
+        # None is read (`Count.parse`), but one may be made.
+        if not size.value:
+            raise SpecError(_FIELD, f"{key} = 0 is no batch")
         return size
     if size.text == "d/n":
         raise SpecError(_FIELD, f"{key} = {size} is no number of rows")

@@ -11,7 +11,7 @@ import numpy as np
 from netcomp.coding.aligned import LINE, aligned
 from netcomp.compressors.norms import CHUNK, Values, pieces
 
-__all__ = ["asum", "exact_sum", "sums_of_magnitudes"]
+__all__ = ["asum", "sums_of_magnitudes", "wide_sum"]
 
 _FEW: Final = 1024
 """Up to so many values float64 adds: it takes no longer, and equal magnitudes keep their size."""
@@ -52,7 +52,7 @@ def sums_of_magnitudes(values: Values) -> Iterator[float]:
     in_place = values.dtype == dtype and rest.flags.c_contiguous and rest.ctypes.data % LINE == 0
     size = 0 if in_place else min(rest.size, CHUNK)
     scratch = np.frombuffer(aligned(size * dtype.itemsize), dtype=dtype)
-    total = exact_sum(values[:lead])
+    total = wide_sum(values[:lead])
     for part in pieces(values.size):
         runs = rest[part]
         if not in_place:
@@ -65,8 +65,8 @@ def sums_of_magnitudes(values: Values) -> Iterator[float]:
         total = 0.0
 
 
-def exact_sum(values: Values) -> float:
-    """Return Σ |x_i| of few values, in float64 from the start, where nothing of float32 overflows.
+def wide_sum(values: Values) -> float:
+    """Return Σ |x_i| of a piece, in float64 from the start, where nothing of float32 overflows.
 
     Five times as slow as the runs, and with a temporary as long as the values.
     """

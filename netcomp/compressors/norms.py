@@ -118,8 +118,9 @@ class Norm:
             return 0.0
         total, scratch = 0.0, np.empty(min(values.size, CHUNK))
         for part in pieces(values.size):
-            w = scratch[: values[part].size]
-            np.divide(values[part], largest, out=w, dtype=np.float64)
+            v = values[part]
+            w = scratch[: v.size]
+            np.divide(v, largest, out=w, dtype=np.float64)
             np.power(np.abs(w, out=w), self.p, out=w)
             total += float(w.sum())
         return max(largest, largest * math.pow(total, 1.0 / self.p))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from netcomp.coding.floats import sign_bytes
 from netcomp.coding.reuse import empty_float32
 from netcomp.compressors.base import Held, not_finite, require_finite
-from netcomp.compressors.magnitudes import asum, exact_sum, sums_of_magnitudes
+from netcomp.compressors.magnitudes import asum, sums_of_magnitudes, wide_sum
 from netcomp.compressors.norms import CHUNK, LARGEST, Values, pieces, read_float32, write_float32
 from netcomp.compressors.quantizers import Quantizer, require_sizes
 from netcomp.draw import Draw
@@ -95,7 +95,7 @@ def _scan(values: Values, signs: NDArray[np.uint8]) -> float:
     if math.isfinite(total):
         return total
     # A run of single precision may have overflowed.
-    return sum(exact_sum(values[part]) for part in pieces(values.size))
+    return sum(wide_sum(values[part]) for part in pieces(values.size))
 
 
 def _values(scale: np.float32, signs: NDArray[np.uint8], m: int) -> NDArray[np.float32]:

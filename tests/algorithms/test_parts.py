@@ -180,3 +180,10 @@ def test_sizes_that_cannot_be_are_refused(text, rows, reason):
         read_estimator(text).resolve(rows)
     assert ORACLE == caught.value.field
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(("rows", "replace"), [(0, False), (40, True), (40, False)])
+def test_a_batch_of_none_made_without_the_notation_is_refused(rows, replace):
+    with pytest.raises(SpecError, match="b = 0 is") as caught:
+        Minibatch(Count("0"), replace).resolve(rows)
+    assert ORACLE == caught.value.field

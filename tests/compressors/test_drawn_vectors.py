@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcomp.laws import evidence
-from support.notations import ALL_TEXTS, is_quantizer, key, resolved
+from support.notations import ALL_TEXTS, key, resolved
 
 VECTORS, DRAWS, CLAIMS = 6, 200, 4
 NEEDED = math.log(1e6 * len(ALL_TEXTS) * VECTORS * CLAIMS)
@@ -41,9 +41,9 @@ def drawn(compressor, v):
 @seeded
 @given(v=vectors)
 def test_declared_constants_bound_the_error_of_any_vector(text, v):
-    """E‖C(v)−v‖² ≤ ω‖v‖² and (1−δ)‖v‖², α‖v‖² ≤ E‖C(v)‖² ≤ β⟨E C(v), v⟩, γ‖v‖² ≤ ⟨E C(v), v⟩.
+    """E‖C(v) − v‖² ≤ ω‖v‖² and (1 − δ)‖v‖²; of B²(γ, β) E‖C(v) − βv‖² ≤ (β² − βγ)‖v‖².
 
-    The last two as E‖C(v) − sv‖² ≤ (s² − (2s − β)γ)‖v‖² for s = β.
+    That follows from E‖C(v)‖² ≤ β⟨E C(v), v⟩ and ⟨E C(v), v⟩ ≥ γ‖v‖².
     """
     compressor = resolved(text, v.size, 4)
     samples, unit = drawn(compressor, v)
@@ -86,7 +86,6 @@ def test_levels_of_long_vectors_have_mean_and_error_of_their_law(text, d, shape)
     Pooled over the coordinates: 200 rounds of 5000 are a million draws, of which a bias of a few
     per cent shows.
     """
-    assert is_quantizer(text)
     compressor = resolved(text, d, 1)
     v = np.random.default_rng(d).standard_normal(d) if shape == "normal" else np.full(d, 0.75)
     samples = np.array([compressor.compress(v, key(1, t)).dense() for t in range(200)])

@@ -22,7 +22,10 @@ EXAMPLES = {
     "top-k": ["top-k:25%", "top-k:d/n"],
     "natural": ["natural", "natural:coding=entropy"],
     "round": ["round:b=2", "round:b=1.5", "round:b=4,steps=1/1.5/2/3", "round:b=2,biased=yes"],
-    "dither": ["dither:s=8", "dither:s=4,p=1.5", "dither:s=3,b=1.5,p=inf", "dither:s=1,b=1,p=inf"],
+    "dither": [
+        *("dither:s=8", "dither:s=4,p=1", "dither:s=4,p=1.5"),
+        *("dither:s=3,b=1.5,p=inf", "dither:s=1,b=1,p=inf"),
+    ],
     "qsgd": ["qsgd:s=1", "qsgd:s=4", "qsgd:s=16,p=inf", "qsgd:s=4,p=3"],
     "sketch": ["sketch:m=10%"],
     "fcc": ["fcc:r=2(top-k:25%)", "fcc:r=3(natural)", "fcc:r=2(perm-k+natural)"],
